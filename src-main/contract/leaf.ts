@@ -236,3 +236,47 @@ export interface LeafMethods {
   readonly chat: ChatMethods;
   readonly tts: TtsMethods;
 }
+
+// ---------------------------------------------------------------- both sides of the boundary
+
+/** What a handler inside a leaf gets with each request. */
+export interface HandlerContext<Push, Event> {
+  /** Aborted on cancel; the handler stops at its next opportunity and throws `signal.reason`. */
+  readonly signal: AbortSignal;
+  /** What the caller pushes while the request is open, in order; ends when the request is cancelled. */
+  readonly pushes: AsyncIterable<Push>;
+  emit(event: Event): void;
+}
+
+/** A leaf is one object of this type; the compiler demands every method of the contract. */
+export type LeafHandlers<L extends LeafName> = {
+  readonly [M in keyof LeafMethods[L]]: LeafMethods[L][M] extends MethodShape
+    ? (
+        input: LeafMethods[L][M]['input'],
+        context: HandlerContext<LeafMethods[L][M]['push'], LeafMethods[L][M]['event']>,
+      ) => Promise<LeafMethods[L][M]['output']>
+    : never;
+};
+
+/** An open request, seen from the caller. */
+export interface LeafCall<Push, Output> {
+  push(message: Push): void;
+  /** Rejects with a `SottoError`, or with the signal's reason when it was cancelled. */
+  readonly result: Promise<Output>;
+}
+
+export interface CallOptions<Event> {
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: Event) => void;
+}
+
+/** A leaf, seen from the caller: it starts, loads, restarts and unloads behind this one verb. */
+export interface LeafClient<L extends LeafName> {
+  call<M extends keyof LeafMethods[L]>(
+    method: M,
+    input: LeafMethods[L][M] extends MethodShape ? LeafMethods[L][M]['input'] : never,
+    options?: CallOptions<LeafMethods[L][M] extends MethodShape ? LeafMethods[L][M]['event'] : never>,
+  ): LeafMethods[L][M] extends MethodShape
+    ? LeafCall<LeafMethods[L][M]['push'], LeafMethods[L][M]['output']>
+    : never;
+}
