@@ -59,7 +59,8 @@ export class SampleRing {
     }
     const out = new Float32Array(to - from);
     const first = Math.max(0, from);
-    const lengthSamples = Math.max(0, to - first);
+    const lengthSamples = to - first;
+    if (lengthSamples <= 0) return out;
     const at = first % this.capacitySamples;
     const head = Math.min(lengthSamples, this.capacitySamples - at);
     out.set(this.#data.subarray(at, at + head), first - from);
