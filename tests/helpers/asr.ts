@@ -10,12 +10,13 @@ import type {
   AsrResult,
   LeafHandlers,
 } from '../../src-main/contract/leaf.ts';
+import { createAsrHandlers } from '../../src-main/engine/asr/asrLeaf.ts';
 
 export const audioDir = join(process.cwd(), 'tests', 'audio');
 
 /** Folder of a model as the store lays it out. */
 export function modelDir(id: string): string {
-  const home = process.env['SOTTO_HOME'] ?? join(homedir(), '.local', 'share', 'sotto');
+  const home = process.env.SOTTO_HOME ?? join(homedir(), '.local', 'share', 'sotto');
   return join(home, 'models', id);
 }
 
@@ -27,6 +28,20 @@ export function asrLoad(threads = 2): AsrLoad {
     threads,
     provider: 'auto',
   };
+}
+
+/** A loaded leaf. */
+export async function loadAsr(load: AsrLoad = asrLoad()): Promise<LeafHandlers<'asr'>> {
+  const handlers = createAsrHandlers();
+  async function* noPushes(): AsyncGenerator<never> {
+    // Loading takes no pushes.
+  }
+  await handlers.load(load, {
+    signal: new AbortController().signal,
+    pushes: noPushes(),
+    emit: () => undefined,
+  });
+  return handlers;
 }
 
 export interface TimedEvent {
