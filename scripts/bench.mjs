@@ -2,7 +2,7 @@
 import { become } from './lib/run.mjs';
 import { setup } from './setup.mjs';
 
-await setup('start');
+await setup('bench');
 const esbuild = await import('esbuild');
 await esbuild.build({
   entryPoints: { bench: 'tests/bench/main.ts' },

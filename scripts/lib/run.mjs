@@ -1,8 +1,11 @@
 /** Child processes for set-up: inherited output, a clear failure, Windows' .cmd shims. */
 import { spawn, spawnSync } from 'node:child_process';
+import { constants } from 'node:os';
 import { SetupError } from './step.mjs';
 
 const isWindows = process.platform === 'win32';
+/** Characters of a quiet program's output that a failure shows. */
+const TAIL_CHARS = 4000;
 
 /** npm's own program, by the path npm gives its scripts, else by name. */
 export function npmCommand(args) {
@@ -12,26 +15,27 @@ export function npmCommand(args) {
 }
 
 /** Runs a program to its end with its output on stderr; throws a SetupError naming `purpose` when it fails. */
-export function run(command, args, { env = {}, shell = false, purpose, quiet = false } = {}) {
+export function run(command, args, options = {}) {
+  const { env = {}, shell = false, purpose, advice = '', quiet = false } = options;
+  const output = quiet ? 'pipe' : 2;
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
-      stdio: ['ignore', quiet ? 'pipe' : 2, quiet ? 'pipe' : 2],
+      stdio: ['ignore', output, output],
       env: { ...process.env, ...env },
       shell,
     });
     let tail = '';
     const keep = (data) => {
-      tail = (tail + data).slice(-4000);
+      tail = (tail + data).slice(-TAIL_CHARS);
     };
     child.stdout?.on('data', keep);
     child.stderr?.on('data', keep);
-    child.on('error', (error) => reject(new SetupError(`${purpose}: ${error.message}`)));
-    child.on('exit', (code, signal) => {
+    const fail = (what) =>
+      reject(new SetupError([`${purpose}: ${what}`, tail.trim(), advice].filter(Boolean).join('\n')));
+    child.on('error', (error) => fail(error.message));
+    child.on('close', (code, signal) => {
       if (code === 0) resolve();
-      else
-        reject(
-          new SetupError(`${purpose}: ${command} ended with ${signal ?? `code ${code}`}.\n${tail}`.trim()),
-        );
+      else fail(`ended with ${signal ?? `code ${code}`}.`);
     });
   });
 }
@@ -42,9 +46,9 @@ export function works(command, args) {
   return result.error === undefined && result.status === 0;
 }
 
-/** Replaces this process's role: runs a program with our own stdin, stdout and stderr and exits with its code. */
-export function become(command, args, env = {}) {
-  const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+/** Hands this process's role over: the program gets our stdin, stdout, stderr and signals, we its exit code. */
+export function become(command, args) {
+  const child = spawn(command, args, { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
       // A terminal sends Ctrl-C to the whole group already; others are passed on.
@@ -56,6 +60,6 @@ export function become(command, args, env = {}) {
     process.exit(1);
   });
   child.on('exit', (code, signal) => {
-    process.exit(code ?? (signal === 'SIGINT' ? 130 : 143));
+    process.exit(code ?? 128 + (constants.signals[signal] ?? 1));
   });
 }
