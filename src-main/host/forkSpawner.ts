@@ -38,7 +38,8 @@ function environment(extra: ForkOptions['env']): NodeJS.ProcessEnv {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }
-  return { ...env, ...extra };
+  // Nothing leaves: ONNX Runtime reports to its makers unless told not to (engine/runtime/noTelemetry.ts).
+  return { ...env, ORT_DISABLE_TELEMETRY: '1', ORT_TELEMETRY_DISABLED: '1', ...extra };
 }
 
 export function forkSpawner(options: ForkOptions): Spawner {

@@ -5,6 +5,8 @@
  * may reach this file (dependency-cruiser checks it); the leaves call it and stay responsive by keeping each
  * run short.
  */
+// Before onnxruntime-node, which reads the environment as it loads.
+import './noTelemetry.ts';
 import * as ort from 'onnxruntime-node';
 import type { Provider } from '../../contract/domain.ts';
 
