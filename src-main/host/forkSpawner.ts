@@ -32,7 +32,8 @@ export interface ForkOptions {
   readonly env?: { readonly [name: string]: string };
 }
 
-function environment(extra: ForkOptions['env']): NodeJS.ProcessEnv {
+/** The hermetic environment of every process Sotto starts for inference. */
+export function leafEnvironment(extra: ForkOptions['env']): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {};
   for (const name of PASSED_ON) {
     const value = process.env[name];
@@ -47,7 +48,7 @@ export function forkSpawner(options: ForkOptions): Spawner {
     spawn(leaf: LeafName, generation: number): LeafProcess {
       const child: ChildProcess = fork(join(options.entriesDir, `${leaf}.cjs`), [String(generation)], {
         serialization: 'advanced',
-        env: environment(options.env),
+        env: leafEnvironment(options.env),
         execArgv: [],
         stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       });

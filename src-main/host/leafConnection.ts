@@ -93,6 +93,17 @@ export function openConnection(
     return request;
   };
 
+  /** A listener that throws ends its own request, not the process it runs in. */
+  const deliver = (id: number, request: Pending, event: unknown): void => {
+    try {
+      request.onEvent?.(event);
+    } catch (error) {
+      request.cancelDeadlineMs = Date.now() + limits.cancelWithinMs;
+      request.reject(error);
+      child.send({ kind: 'cancel', generation, id });
+    }
+  };
+
   const countEvent = (): void => {
     const now = Date.now();
     if (now - windowStartMs > 1000) {
@@ -118,7 +129,7 @@ export function openConnection(
       case 'event': {
         countEvent();
         const request = pending.get(frame.id);
-        if (ended === null && request?.cancelDeadlineMs === null) request.onEvent?.(frame.event);
+        if (ended === null && request?.cancelDeadlineMs === null) deliver(frame.id, request, frame.event);
         break;
       }
       case 'result': {
@@ -235,7 +246,21 @@ export function openConnection(
           dropSignal: () => signal?.removeEventListener('abort', onAbort),
           cancelDeadlineMs: null,
         });
-        child.send({ kind: 'request', generation, id, method, input });
+        try {
+          child.send({ kind: 'request', generation, id, method, input });
+        } catch (error) {
+          settle(id);
+          reject(
+            new SottoError(
+              `The request to the ${leaf} process cannot be sent: its input is not plain data.`,
+              {
+                code: 'bad-argument',
+                stage: leaf,
+                cause: error,
+              },
+            ),
+          );
+        }
       });
       return {
         result,

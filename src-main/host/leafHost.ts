@@ -51,7 +51,10 @@ export function createLeafHost<L extends LeafName>(
   let state: LeafState = 'stopped';
   let generation = 0;
   let current: Loaded | null = null;
+  /** The last load asked for: repeated before the first request of every new process. */
   let loadInput: unknown;
+  /** Whether that load has ever succeeded: only then is a crashed process started again unasked. */
+  let loadProven = false;
   let idleTimer: NodeJS.Timeout | null = null;
   let stopped = false;
 
@@ -68,9 +71,13 @@ export function createLeafHost<L extends LeafName>(
       { code: 'leaf-unavailable', stage: leaf },
     );
 
-  const armIdle = (): void => {
+  const disarmIdle = (): void => {
     if (idleTimer !== null) clearTimeout(idleTimer);
     idleTimer = null;
+  };
+
+  const armIdle = (): void => {
+    disarmIdle();
     if (limits.idleUnloadMs === 0 || current === null) return;
     idleTimer = setTimeout(() => {
       if (current?.connection.openRequests() === 0) unload();
@@ -81,6 +88,8 @@ export function createLeafHost<L extends LeafName>(
 
   const start = (withLoad: boolean): Loaded => {
     generation += 1;
+    // A timer armed for the process before this one must not unload the one that is starting.
+    disarmIdle();
     become('starting');
     const connection = openConnection(leaf, generation, spawner, limits, {
       onAnswered: (method) => {
@@ -94,7 +103,7 @@ export function createLeafHost<L extends LeafName>(
         if (end === 'asked') return;
         budget.crashed(Date.now());
         if (budget.waitMs(Date.now()) > 0) become('unavailable');
-        else if (loadInput !== undefined && !stopped) current = start(true);
+        else if (loadProven && !stopped) current = start(true);
         else become('stopped');
       },
     });
@@ -104,8 +113,16 @@ export function createLeafHost<L extends LeafName>(
         become('ready');
         armIdle();
       });
-    usable.catch(() => {});
+    usable.catch(() => discard(connection));
     return { connection, usable };
+  };
+
+  /** A process whose load failed or was cancelled holds memory for nothing: the next request starts afresh. */
+  const discard = (connection: LeafConnection): void => {
+    if (current?.connection !== connection) return;
+    current = null;
+    connection.close('leaf-unavailable', `The ${leaf} process was ended because its model did not load.`);
+    become('stopped');
   };
 
   const acquire = (withLoad: boolean): Loaded => {
@@ -119,7 +136,10 @@ export function createLeafHost<L extends LeafName>(
 
   const begin = (request: ConnectionRequest): OpenCall => {
     const isLoad = request.method === 'load';
-    if (isLoad) loadInput = request.input;
+    if (isLoad) {
+      loadInput = request.input;
+      loadProven = false;
+    }
     let call: OpenCall | null = null;
     let early: unknown[] | null = [];
     const send = async (): Promise<unknown> => {
@@ -134,6 +154,10 @@ export function createLeafHost<L extends LeafName>(
       return call.result;
     };
     const result = send();
+    // Whoever dropped the call has no use for its failure; what was pushed too early is dropped with it.
+    result.catch(() => {
+      early = null;
+    });
     return {
       result,
       push: (message) => {
@@ -146,14 +170,16 @@ export function createLeafHost<L extends LeafName>(
   /** From here on other requests wait for this load, and get its error if it fails. */
   const adoptLoad = (connection: LeafConnection, result: Promise<unknown>): void => {
     if (current?.connection !== connection) return;
-    const usable = result.then(() => become('ready'));
-    usable.catch(() => {});
+    const usable = result.then(() => {
+      loadProven = true;
+      become('ready');
+    });
     current = { connection, usable };
+    usable.catch(() => discard(connection));
   };
 
   const unload = (): void => {
-    if (idleTimer !== null) clearTimeout(idleTimer);
-    idleTimer = null;
+    disarmIdle();
     const connection = current?.connection;
     current = null;
     connection?.close('leaf-unavailable', `The ${leaf} process was unloaded.`);
@@ -170,7 +196,10 @@ export function createLeafHost<L extends LeafName>(
     residentBytes: () => current?.connection.residentBytes() ?? 0,
     pid: () => current?.connection.pid,
     unload,
-    reset: () => budget.reset(),
+    reset() {
+      budget.reset();
+      if (state === 'unavailable') become('stopped');
+    },
     stop() {
       stopped = true;
       unload();

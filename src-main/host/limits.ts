@@ -5,7 +5,7 @@ export interface LeafLimits {
   readonly pingEveryMs: number;
   /**
    * Silence after which a leaf with an open request counts as hung. A single inference run stays under
-   * 250 ms by rule; six times that still ends a request well within two seconds.
+   * 250 ms by rule; more than five times that still ends a request well within two seconds.
    */
   readonly hungAfterMs: number;
   /** The same while a model loads: session creation blocks the leaf for seconds. */
@@ -25,8 +25,8 @@ export interface LeafLimits {
 }
 
 export const DEFAULT_LIMITS: LeafLimits = {
-  pingEveryMs: 250,
-  hungAfterMs: 1500,
+  pingEveryMs: 200,
+  hungAfterMs: 1400,
   loadHungAfterMs: 120_000,
   readyWithinMs: 10_000,
   cancelWithinMs: 1500,
