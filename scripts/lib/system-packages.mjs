@@ -114,7 +114,7 @@ export async function ensureSystemPackages(purpose, announce) {
   if (missing.length === 0) return;
   const mayInstall = onPath('apt-get') && process.getuid?.() === 0;
   if (mayInstall) {
-    announce(`installing ${missing.flatMap((item) => item.packages).join(' ')}`, { clock: true });
+    announce(`installing ${resolveNames(missing, () => false).join(' ')}`, { clock: true });
     await installWithApt(missing);
     missing = missingFor(purpose);
     if (missing.length === 0) return;
