@@ -17,14 +17,15 @@ export function createLeaves(spawner: Spawner, limits: Partial<LeafLimits> = {})
     chat: createLeafHost('chat', spawner, limits),
     tts: createLeafHost('tts', spawner, limits),
   };
-  return {
-    ...leaves,
-    stop() {
-      leaves.asr.stop();
-      leaves.chat.stop();
-      leaves.tts.stop();
-    },
+  const stop = (): void => {
+    process.removeListener('exit', stop);
+    leaves.asr.stop();
+    leaves.chat.stop();
+    leaves.tts.stop();
   };
+  // A leaf in the middle of a run would notice our end only after it.
+  process.once('exit', stop);
+  return { ...leaves, stop };
 }
 
 /**

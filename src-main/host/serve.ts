@@ -83,6 +83,8 @@ export function serveLeaf<L extends LeafName>(
 
 /** The port of a forked Node process. */
 export function forkPort(): ParentPort {
+  // Ctrl-C reaches the whole process group; the parent decides what ends, and its end is ours (`onClose`).
+  process.on('SIGINT', () => {});
   return {
     post(frame) {
       if (process.connected) process.send?.(frame);
