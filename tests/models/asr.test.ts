@@ -171,6 +171,14 @@ describe('while a key is held', () => {
     expect(pushedMs - (trial?.lastSpeechMs ?? 0)).toBeLessThan(400);
   });
 
+  it('confirms it through the click of the key coming up', async () => {
+    const click = hiss(12, 0.7, 3);
+    const audio = splice(300, await recording(question), 60, click, 120);
+    const run = await listen(asr, audio, { mode: 'hold', realTime: true });
+    expect(of(run, 'resumed')).toEqual([]);
+    expect(run.result).toMatchObject({ text: 'What is the capital of France?', confirmsTrial: 1 });
+  });
+
   it('takes a proposal back when speech goes on, and proposes again', async () => {
     const pcm = await recording(question);
     const more = await recording('questions/question_2_am_michael.wav');

@@ -99,6 +99,12 @@ describe('endpointing', () => {
     });
   });
 
+  it('keeps where speech ended through a click in the pause', () => {
+    const { state } = run([...quiet(3), ...speech(10), ...quiet(5), [0.9, -5], ...quiet(3)]);
+    expect(state.phase).toBe('pause');
+    expect(lastSpeechSample(state)).toBe(13 * window);
+  });
+
   it('dates the last speech to the last loud frame, not to the late detector', () => {
     const { events } = run([
       ...quiet(3),

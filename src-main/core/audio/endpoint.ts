@@ -59,6 +59,8 @@ export interface EndpointState {
   readonly loudEnd: number;
   readonly noiseDb: number;
   readonly speechDb: number;
+  /** While paused: where speech ended. A click in the pause (the key coming up) does not move it. */
+  readonly pausedAt: number | undefined;
   /** A `dip` was already given for this quiet stretch. */
   readonly dipped: boolean;
 }
@@ -77,6 +79,7 @@ export const endpointStart: EndpointState = {
   loudEnd: 0,
   noiseDb: -70,
   speechDb: -60,
+  pausedAt: undefined,
   dipped: false,
 };
 
@@ -111,6 +114,7 @@ export function stepEndpoint(
 
 /** Position one past the last speech sample as known now: the last loud frame, within the detector's lag. */
 export function lastSpeechSample(state: EndpointState): number {
+  if (state.pausedAt !== undefined) return state.pausedAt;
   return Math.max(Math.min(state.loudEnd, state.voicedEnd), state.voicedEnd - maxLagSamples);
 }
 
@@ -119,7 +123,7 @@ function mayBegin(state: EndpointState, reading: WindowReading, config: Endpoint
   const startSample = Math.max(0, reading.endSample - config.onsetWindows * config.windowSamples);
   const kind = state.phase === 'idle' ? 'onset' : 'resume';
   return {
-    state: { ...state, phase: 'speech' as const, dipped: false },
+    state: { ...state, phase: 'speech' as const, pausedAt: undefined, dipped: false },
     events: [{ kind, startSample } as const],
   };
 }
@@ -128,9 +132,10 @@ function mayPause(state: EndpointState, reading: WindowReading, config: Endpoint
   const quietSamples = reading.endSample - state.loudEnd;
   const bothSigns = state.unvoicedRun >= 1 && quietSamples >= config.pauseQuietSamples;
   if (bothSigns || state.unvoicedRun >= config.pauseWindows) {
+    const pausedAt = lastSpeechSample(state);
     return {
-      state: { ...state, phase: 'pause' as const, dipped: true },
-      events: [{ kind: 'pause', lastSpeechSample: lastSpeechSample(state) } as const],
+      state: { ...state, phase: 'pause' as const, pausedAt, dipped: true },
+      events: [{ kind: 'pause', lastSpeechSample: pausedAt } as const],
     };
   }
   const dips = quietSamples >= config.dipQuietSamples;

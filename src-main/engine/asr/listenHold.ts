@@ -12,7 +12,7 @@ import { holdCuts } from '../../core/audio/cut.ts';
 import type { Moonshine } from './moonshine.ts';
 import { type Recognized, recognize } from './recognizer.ts';
 import type { SileroVad } from './sileroVad.ts';
-import { type SpeechStretch, SpeechTracker, type TrackEvent } from './speechTracker.ts';
+import { type SpeechStretch, SpeechTracker, type TrackEvent, tailSamples } from './speechTracker.ts';
 import { Transcript } from './transcript.ts';
 
 const perMs = 16;
@@ -179,8 +179,11 @@ class HeldKey {
       return rest === undefined ? undefined : { kind: 'final', ...rest };
     }
     if (open === undefined) return undefined;
-    if (this.#trialWanted)
-      return { kind: 'trial', stretch: open, audio: this.#tracker.audio(open.from, open.to) };
+    if (this.#trialWanted) {
+      // However late it is looked at, a pause is decoded as the end would be, so that the end can confirm it.
+      const to = Math.min(open.to, open.speechEnd + tailSamples);
+      return { kind: 'trial', stretch: { ...open, to }, audio: this.#tracker.audio(open.from, to) };
+    }
     if (!this.#partialDue(open)) return undefined;
     return { kind: 'partial', stretch: open, audio: this.#tracker.audio(open.from, open.to) };
   }
@@ -201,10 +204,13 @@ class HeldKey {
       case 'cut':
       case 'final':
         this.#settle(job.stretch, recognized);
+        // The pause was long enough to end the segment before its words were proposed.
+        if (job.kind === 'cut' && this.#tracker.open === undefined) this.#propose();
         break;
       case 'trial':
         this.#show(recognized);
-        this.#propose(job.stretch, recognized);
+        if (recognized.heard && this.#trialWanted) this.#lastSpeech = job.stretch.speechEnd;
+        this.#propose(recognized.text);
         break;
       case 'partial':
         this.#show(recognized);
@@ -253,14 +259,14 @@ class HeldKey {
     if (text !== undefined && this.#partials) this.#context.emit({ kind: 'partial', text });
   }
 
-  #propose(stretch: SpeechStretch, recognized: Recognized): void {
-    if (!this.#trialWanted) return; // speech went on meanwhile
+  /** Says the trial with `open` as the words of the open segment, unless speech went on meanwhile. */
+  #propose(open = ''): void {
+    if (!this.#trialWanted) return;
     this.#trialWanted = false;
-    const text = this.#transcript.textWith(recognized.text);
-    if (text === '') return;
-    if (recognized.heard) this.#lastSpeech = stretch.speechEnd;
+    const text = this.#transcript.textWith(open);
+    if (text === '' || this.#lastSpeech === undefined) return;
     this.#standing = { revision: ++this.#revision, text };
-    const lastSpeechMs = (this.#lastSpeech ?? stretch.speechEnd) / perMs;
+    const lastSpeechMs = this.#lastSpeech / perMs;
     this.#context.emit({ kind: 'trial', revision: this.#revision, text, lastSpeechMs });
   }
 

@@ -28,7 +28,7 @@ const perMs = 16;
 /** Audio kept from before the onset: the detector needs a window or two, soft consonants more (DESIGN 3.7). */
 const preRollSamples = 450 * perMs;
 /** Real audio kept after the last speech sample (DESIGN 3.7). */
-const tailSamples = 200 * perMs;
+export const tailSamples = 200 * perMs;
 /** The longest open segment, its pre-roll and the longest pause that ends one. */
 const ringSamples = 25_000 * perMs;
 /** The quietest moment of a segment without pauses is looked for in its last part. */
@@ -201,7 +201,7 @@ export class SpeechTracker {
     this.#segment = nextSpeech === undefined ? undefined : { from: to, speechStart: nextSpeech };
     if (nextSpeech === undefined) {
       this.#notes = [];
-      this.#endpoint = { ...this.#endpoint, phase: 'idle' };
+      this.#endpoint = { ...this.#endpoint, phase: 'idle', pausedAt: undefined };
     } else {
       this.#notes = this.#notes.filter(({ end }) => end > to);
     }
