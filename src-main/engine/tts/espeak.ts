@@ -35,10 +35,11 @@ export async function openEspeak(voice: string): Promise<Espeak> {
     const { ptr } = worker.convert_to_phonemes(text, true);
     if (ptr === 0) return '';
     const end = module.HEAPU8.indexOf(0, ptr);
+    // Phonemes come joined by "_", which is a voice's padding: left in, it slows speech down by a sixth.
     // Language switches come as "(en)"; piper's training left them out too.
     return decoder
       .decode(module.HEAPU8.slice(ptr, end))
-      .replace(/\([^)]*\)/g, '')
+      .replace(/\([^)]*\)|_/g, '')
       .trim();
   };
 }
