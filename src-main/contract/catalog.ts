@@ -6,8 +6,13 @@ export type ModelFamily = 'moonshine' | 'gguf' | 'piper' | 'silero';
 export interface CatalogFile {
   /** Name in the model's folder. */
   readonly name: string;
+  /** Exact where `sha256` is given, else about. */
   readonly sizeBytes: number;
-  readonly sha256: string;
+  /**
+   * Absent where no trusted hash is known to this catalogue: then the hub's own hash of the file, sent
+   * with it, is checked and written into the model's manifest.
+   */
+  readonly sha256?: string;
 }
 
 /** One way to get a model's files; the store tries them in the order given. */
