@@ -49,7 +49,8 @@ async function prepareChatModel() {
     'src-main/core/onnx',
     'models/catalog.json',
   ];
-  const wanted = `${contentHash(compiler)} ${process.env.SOTTO_HOME ?? homedir()}`;
+  const { SOTTO_HOME, XDG_DATA_HOME } = process.env;
+  const wanted = `${contentHash(compiler)} ${SOTTO_HOME ?? XDG_DATA_HOME ?? homedir()}`;
   if (isStamped(PREPARED_STAMP, wanted)) return;
   await run(process.execPath, [CLI, 'doctor', '--prepare'], { purpose: 'compiling the chat model' });
   stamp(PREPARED_STAMP, wanted);
