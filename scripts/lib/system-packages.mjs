@@ -68,9 +68,9 @@ export const REQUIREMENTS = [
     needed: true,
   },
   {
-    packages: ['chromium'],
+    packages: ['chromium', 'libvulkan1'],
     reason: 'a GPU in software, for the test of the WebGPU provider',
-    present: () => existsSync('/usr/lib/chromium/vk_swiftshader_icd.json'),
+    present: () => existsSync('/usr/lib/chromium/vk_swiftshader_icd.json') && hasLibrary('libvulkan.so.1'),
     for: ['test'],
     needed: false,
   },
