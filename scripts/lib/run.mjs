@@ -46,20 +46,25 @@ export function works(command, args) {
   return result.error === undefined && result.status === 0;
 }
 
-/** Hands this process's role over: the program gets our stdin, stdout, stderr and signals, we its exit code. */
-export function become(command, args) {
+/**
+ * Hands this process's role over: the program gets our stdin, stdout, stderr and signals, we its exit code.
+ * `afterSuccess` runs before we exit with 0.
+ */
+export function become(command, args, afterSuccess = async () => {}) {
   const child = spawn(command, args, { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
       // A terminal sends Ctrl-C to the whole group already; others are passed on.
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+      if (child.exitCode !== null) process.exit(128 + constants.signals[signal]);
     });
   }
   child.on('error', (error) => {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);
   });
-  child.on('exit', (code, signal) => {
+  child.on('exit', async (code, signal) => {
+    if (code === 0) await afterSuccess();
     process.exit(code ?? 128 + (constants.signals[signal] ?? 1));
   });
 }

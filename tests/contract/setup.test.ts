@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { usesDemonstration } from '../../scripts/lib/offer.mjs';
 import { contentHash, isStamped, stamp } from '../../scripts/lib/stamp.mjs';
 import { installAdvice, missingFor, REQUIREMENTS, resolveNames } from '../../scripts/lib/system-packages.mjs';
 
@@ -110,6 +111,20 @@ describe('handing over to a command', () => {
   it('turns a fatal signal into 128 + its number', () => {
     const source = `import { become } from ${run}; become(process.execPath, ['-e', 'process.kill(process.pid, "SIGKILL")']);`;
     expect(node(['--input-type=module', '-e', source]).status).toBe(137);
+  });
+});
+
+describe('the offer of a better chat model', () => {
+  const catalog = { models: [{ id: 'small', demonstration: true }, { id: 'good' }] };
+  const row = (id: string, role: string, used: boolean) => `${JSON.stringify({ id, role, used })}\n`;
+
+  it('is made where the chat model in use is a demonstration, and nowhere else', () => {
+    const small = row('voice', 'tts', true) + row('small', 'chat', true) + row('good', 'chat', false);
+    const good = row('small', 'chat', false) + row('good', 'chat', true);
+    expect(usesDemonstration(small, catalog)).toBe(true);
+    expect(usesDemonstration(good, catalog)).toBe(false);
+    expect(usesDemonstration(row('own.gguf', 'chat', true), catalog)).toBe(false);
+    expect(usesDemonstration('', catalog)).toBe(false);
   });
 });
 
