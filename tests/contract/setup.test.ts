@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -106,6 +107,18 @@ describe('handing over to a command', () => {
     expect(result.status).toBe(7);
     expect(result.stdout).toBe('through and through');
     expect(result.stderr).toBe('');
+  });
+
+  it('passes a signal on and waits for the command to end by itself', async () => {
+    const child =
+      "process.on('SIGTERM', () => setTimeout(() => process.exit(5), 50)); setInterval(() => {}, 1e3); process.stdout.write('up')";
+    const source = `import { become } from ${run}; become(process.execPath, ['-e', ${JSON.stringify(child)}]);`;
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', source], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(parent.stdout, 'data');
+    parent.kill('SIGTERM');
+    expect(await once(parent, 'exit')).toEqual([5, null]);
   });
 
   it('turns a fatal signal into 128 + its number', () => {
