@@ -1,0 +1,29 @@
+/** What was said in a conversation: by the user, and of the replies only what was heard. */
+import type { ChatMessage } from '../contract/domain.ts';
+
+export interface History {
+  messages(): readonly ChatMessage[];
+  /** The messages with one more of the user's, as the model is asked. */
+  withUser(text: string): readonly ChatMessage[];
+  /** Takes a turn in; a reply of which nothing was heard leaves only the question. */
+  add(userText: string, heardReply: string): void;
+}
+
+export function createHistory(systemPrompt: string): History {
+  const messages: ChatMessage[] = systemPrompt === '' ? [] : [{ role: 'system', content: systemPrompt }];
+  const withUser = (text: string): ChatMessage[] => {
+    const last = messages.at(-1);
+    // Chat templates want user and assistant in turn: an unanswered question and the next one are one message.
+    if (last?.role !== 'user') return [...messages, { role: 'user', content: text }];
+    return [...messages.slice(0, -1), { role: 'user', content: `${last.content}\n${text}` }];
+  };
+  return {
+    messages: () => [...messages],
+    withUser,
+    add(userText, heardReply) {
+      const next = withUser(userText);
+      messages.splice(0, messages.length, ...next);
+      if (heardReply.trim() !== '') messages.push({ role: 'assistant', content: heardReply });
+    },
+  };
+}
