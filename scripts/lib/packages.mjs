@@ -19,12 +19,13 @@ export async function installPackages(announce) {
   // npm writes omit-lockfile-registry-resolved files from .npmrc; a native build belongs to one Node ABI.
   const wanted = `${contentHash(['package-lock.json', '.npmrc'])} ${process.platform}-${process.arch}-${process.versions.modules}`;
   if (isStamped(STAMP, wanted)) return;
-  announce('installing what package-lock.json names');
+  announce('installing what package-lock.json names', { clock: true });
   const install = npmCommand(['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
   await run(install.command, install.args, {
     shell: install.shell,
     env: { ONNXRUNTIME_NODE_INSTALL: 'skip' },
     purpose: 'npm ci',
+    quiet: true,
     advice: 'Check that this machine reaches the npm registry.',
   });
   for (const name of BUILT_HERE) await buildNative(name);

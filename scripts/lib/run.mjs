@@ -7,6 +7,21 @@ const isWindows = process.platform === 'win32';
 /** Characters of a quiet program's output that a failure shows. */
 const TAIL_CHARS = 4000;
 
+/** Stack frames, fields of an error object, lines with nothing on them. */
+const NOISE = [/^(npm error)?\s+at /, /^npm error\s{2,}\w+: /, /^(npm error)?\s*\}?$/];
+
+/**
+ * The end of a program's output as far as it helps a person: without stack frames and the fields of error
+ * objects, which npm prints for a refused connection.
+ */
+export function readableTail(output) {
+  return output
+    .slice(-TAIL_CHARS)
+    .split('\n')
+    .filter((line) => !NOISE.some((pattern) => pattern.test(line)))
+    .join('\n');
+}
+
 /** npm's own program, by the path npm gives its scripts, else by name. */
 export function npmCommand(args) {
   const cli = process.env.npm_execpath;
@@ -26,12 +41,12 @@ export function run(command, args, options = {}) {
     });
     let tail = '';
     const keep = (data) => {
-      tail = (tail + data).slice(-TAIL_CHARS);
+      tail = (tail + data).slice(-2 * TAIL_CHARS);
     };
     child.stdout?.on('data', keep);
     child.stderr?.on('data', keep);
     const fail = (what) =>
-      reject(new SetupError([`${purpose}: ${what}`, tail.trim(), advice].filter(Boolean).join('\n')));
+      reject(new SetupError([`${purpose}: ${what}`, readableTail(tail), advice].filter(Boolean).join('\n')));
     child.on('error', (error) => fail(error.message));
     child.on('close', (code, signal) => {
       if (code === 0) resolve();

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { usesDemonstration } from '../../scripts/lib/offer.mjs';
+import { readableTail } from '../../scripts/lib/run.mjs';
 import { contentHash, isStamped, stamp } from '../../scripts/lib/stamp.mjs';
 import { installAdvice, missingFor, REQUIREMENTS, resolveNames } from '../../scripts/lib/system-packages.mjs';
 
@@ -124,6 +125,25 @@ describe('handing over to a command', () => {
   it('turns a fatal signal into 128 + its number', () => {
     const source = `import { become } from ${run}; become(process.execPath, ['-e', 'process.kill(process.pid, "SIGKILL")']);`;
     expect(node(['--input-type=module', '-e', source]).status).toBe(137);
+  });
+});
+
+describe("a program's last words", () => {
+  it('keep what helps and lose stack frames and error objects', () => {
+    const output = [
+      'npm error code ECONNREFUSED',
+      'npm error FetchError: request to http://host/ failed',
+      'npm error     at ClientRequest.<anonymous> (/usr/lib/node_modules/x.js:130:14)',
+      'npm error     at process.processTicksAndRejections (node:internal/process/task_queues:83:21) {',
+      "npm error   code: 'ECONNREFUSED',",
+      'npm error   port: 9,',
+      'npm error }',
+      'npm error',
+      'E: Unable to locate package nothing',
+    ];
+    expect(readableTail(output.join('\n'))).toBe(
+      [output[0], output[1], 'E: Unable to locate package nothing'].join('\n'),
+    );
   });
 });
 
