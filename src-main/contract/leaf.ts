@@ -79,6 +79,8 @@ export type AsrEvent =
       readonly lastSpeechMs: number;
     }
   | { readonly kind: 'resumed'; readonly revision: number }
+  /** `file` only: audio up to here was taken in; a caller paces itself by it, so that memory stays bounded. */
+  | { readonly kind: 'consumed'; readonly atMs: number }
   /** A cut stretch is settled and will not change any more. */
   | { readonly kind: 'segment'; readonly segment: TranscriptSegment };
 
@@ -189,6 +191,8 @@ export interface TtsLoad extends RuntimeOptions {
   readonly family: 'piper';
   readonly modelFile: string;
   readonly configFile: string;
+  /** Where what is made of the voice once is kept; without it, it is made at every load. */
+  readonly compiledDir?: string;
 }
 
 export interface TtsSpeak {

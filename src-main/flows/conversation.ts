@@ -273,6 +273,7 @@ class TurnRun {
         this.drop('speech went on');
         break;
       case 'speechStarted':
+      case 'consumed':
       case 'segment':
         break;
     }

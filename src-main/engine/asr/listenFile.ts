@@ -13,6 +13,8 @@ import { type SpeechStretch, SpeechTracker, type TrackEvent } from './speechTrac
 import { Transcript } from './transcript.ts';
 
 const perMs = 16;
+/** How often the caller learns how far we are. */
+const consumedEveryMs = 1000;
 
 /** Resolves when the `end` push came and all is settled; aborting rejects with the signal's reason. */
 export async function listenFile(
@@ -26,6 +28,7 @@ export async function listenFile(
   const transcript = new Transcript();
   let started = false;
   let lastSpeechMs: number | null = null;
+  let consumedMs = 0;
 
   const settle = async (stretch: SpeechStretch, audio: Float32Array): Promise<void> => {
     const result = await recognize(model, audio, stretch, { signal });
@@ -47,6 +50,11 @@ export async function listenFile(
     signal.throwIfAborted();
     if (push.kind === 'end') break;
     await tracker.push(push.pcm, onEvent);
+    const atMs = tracker.receivedSamples / perMs;
+    if (atMs - consumedMs >= consumedEveryMs) {
+      consumedMs = atMs;
+      context.emit({ kind: 'consumed', atMs });
+    }
   }
   signal.throwIfAborted();
   const receivedSamples = tracker.receivedSamples;
