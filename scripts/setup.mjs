@@ -7,6 +7,7 @@ import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { installPackages } from './lib/packages.mjs';
+import { installPeers } from './lib/peers.mjs';
 import { run } from './lib/run.mjs';
 import { contentHash, isStamped, stamp } from './lib/stamp.mjs';
 import { step } from './lib/step.mjs';
@@ -39,6 +40,7 @@ export async function setup(purpose) {
     }),
   );
   await step('Chat model', prepareChatModel);
+  if (purpose === 'test' || purpose === 'bench') await step('Reference', installPeers);
 }
 
 /** Compiles the chat model's graph ahead of the first question; the command shows its own progress bar. */

@@ -193,7 +193,8 @@ class TurnRun {
       }
       throw error;
     } finally {
-      opening.then((output) => output.close(), ignore);
+      // A file appears on closing, and that it could not be written must be known.
+      await (await opening.catch(ignore))?.close();
     }
   }
 
