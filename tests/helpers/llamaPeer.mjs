@@ -1,8 +1,13 @@
 /**
  * node-llama-cpp in a process of its own: one JSON request a message, one answer. Its native code never
- * shares a process with ONNX Runtime's, and its threads end with it.
+ * shares a process with ONNX Runtime's, and its threads end with it. It is installed by scripts/lib/peers.mjs.
  */
-import { getLlama } from 'node-llama-cpp';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+/** Installed by set-up (scripts/lib/peers.mjs), outside the project's own packages. */
+const entry = resolve('.cache/peers-node/node_modules/node-llama-cpp/dist/index.js');
+const { getLlama } = await import(pathToFileURL(entry).href);
 
 const llama = await getLlama({
   gpu: false,

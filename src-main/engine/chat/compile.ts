@@ -24,7 +24,7 @@ import {
 } from './packedMatrix.ts';
 
 /** Raised whenever what the compiler writes changes: older folders are then compiled anew. */
-const COMPILER_VERSION = 1;
+const COMPILER_VERSION = 2;
 const GRAPH_FILE = 'model.onnx';
 const WEIGHTS_FILE = 'model.weights';
 /** ONNX Runtime maps external data by page. */

@@ -9,7 +9,7 @@
  */
 import { dequantize } from '../../core/gguf/dequantize.ts';
 import type { TensorType } from '../../core/gguf/types.ts';
-import { isBlockType, unpack } from '../../core/gguf/unpack.ts';
+import { type BlockType, isBlockType, unpack } from '../../core/gguf/unpack.ts';
 
 export type Form = 'fast' | 'exact';
 
@@ -54,13 +54,25 @@ export function packMatrix(
   return requantize(values);
 }
 
-function packNative(
-  type: Parameters<typeof unpack>[0],
-  bytes: Uint8Array,
-  rows: number,
-  columns: number,
-): BlockMatrix {
-  const { q, scales, minima, subBlock, zero, bits } = unpack(type, bytes);
+/** Middle of the integers of the encodings that carry minima. */
+const MIDDLE: { readonly [type in BlockType]: number } = {
+  Q4_0: 8,
+  Q4_1: 8,
+  Q4_K: 8,
+  Q5_0: 16,
+  Q5_1: 16,
+  Q5_K: 16,
+  Q6_K: 32,
+  Q8_0: 128,
+};
+
+function packNative(type: BlockType, bytes: Uint8Array, rows: number, columns: number): BlockMatrix {
+  const { q, scales, minima: lows, subBlock, zero: fileZero, bits } = unpack(type, bytes);
+  // The kernel rounds x to 8 bit, and what it loses is multiplied by (q - zero): around the middle of the
+  // range that is half as much as from its end (measured 2026-11-23 on SmolLM2 Q4_1: logits off by 0.39
+  // against 0.19). The minima take up the difference.
+  const zero = lows === null ? fileZero : MIDDLE[type];
+  const minima = lows === null ? null : lows.map((low, i) => low + zero * (scales[i] as number));
   const isDefaultZero = zero === 2 ** (bits - 1);
   const blocksPerRow = columns / subBlock;
   return {
