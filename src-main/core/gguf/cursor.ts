@@ -10,6 +10,9 @@ import type { ByteSource } from './types.ts';
 /** Bytes fetched at a time; a header of 50,000 tokens is about 2 MB. */
 const WINDOW_BYTES = 1 << 20;
 
+/** Longest text read: a chat template is some 10 kB; a damaged length must not fetch the whole file. */
+const MAX_TEXT_BYTES = 1 << 24;
+
 export function corruptGguf(what: string): SottoError {
   return new SottoError(
     `This GGUF file is damaged: ${what}. Download it again, or check it with the program it came from.`,
@@ -20,6 +23,7 @@ export function corruptGguf(what: string): SottoError {
 export class GgufCursor {
   position = 0;
   private window = new Uint8Array(0);
+  private view = new DataView(new ArrayBuffer(0));
   private windowStart = 0;
   private readonly decoder = new TextDecoder('utf-8');
 
@@ -29,64 +33,88 @@ export class GgufCursor {
     return this.source.sizeBytes - this.position;
   }
 
-  /** Bytes at the cursor, which moves on. The array is only valid until the next call. */
-  async take(length: number): Promise<Uint8Array> {
+  /**
+   * Sees to it that `length` bytes can be read by the calls below, which do not wait: a header holds a
+   * hundred thousand values, and a promise for each would cost more than the file.
+   */
+  async ensure(length: number): Promise<void> {
     if (length > this.remaining)
       throw corruptGguf(`it ends at byte ${this.source.sizeBytes} in the middle of its header`);
-    const end = this.position + length;
-    if (this.position < this.windowStart || end > this.windowStart + this.window.length) {
-      const want = Math.min(Math.max(length, WINDOW_BYTES), this.remaining);
-      this.window = new Uint8Array(await this.source.read(this.position, want));
-      this.windowStart = this.position;
-    }
+    if (this.has(length)) return;
+    const want = Math.min(Math.max(length, WINDOW_BYTES), this.remaining);
+    this.window = new Uint8Array(await this.source.read(this.position, want));
+    this.view = new DataView(this.window.buffer);
+    this.windowStart = this.position;
+  }
+
+  /** True when `length` bytes lie in memory already. */
+  has(length: number): boolean {
+    return this.position + length <= this.windowStart + this.window.length;
+  }
+
+  /** Moves on and tells where in the window the bytes were. */
+  private step(length: number): number {
+    if (!this.has(length)) throw new Error('ensure() comes before a read');
     const from = this.position - this.windowStart;
-    this.position = end;
-    return this.window.subarray(from, from + length);
+    this.position += length;
+    return from;
   }
 
-  private async view(length: number): Promise<DataView> {
-    const bytes = await this.take(length);
-    return new DataView(bytes.buffer, bytes.byteOffset, length);
+  u8(): number {
+    return this.view.getUint8(this.step(1));
   }
-
-  async u8(): Promise<number> {
-    return (await this.view(1)).getUint8(0);
+  i8(): number {
+    return this.view.getInt8(this.step(1));
   }
-  async i8(): Promise<number> {
-    return (await this.view(1)).getInt8(0);
+  u16(): number {
+    return this.view.getUint16(this.step(2), true);
   }
-  async u16(): Promise<number> {
-    return (await this.view(2)).getUint16(0, true);
+  i16(): number {
+    return this.view.getInt16(this.step(2), true);
   }
-  async i16(): Promise<number> {
-    return (await this.view(2)).getInt16(0, true);
+  u32(): number {
+    return this.view.getUint32(this.step(4), true);
   }
-  async u32(): Promise<number> {
-    return (await this.view(4)).getUint32(0, true);
+  i32(): number {
+    return this.view.getInt32(this.step(4), true);
   }
-  async i32(): Promise<number> {
-    return (await this.view(4)).getInt32(0, true);
+  f32(): number {
+    return this.view.getFloat32(this.step(4), true);
   }
-  async f32(): Promise<number> {
-    return (await this.view(4)).getFloat32(0, true);
+  f64(): number {
+    return this.view.getFloat64(this.step(8), true);
   }
-  async f64(): Promise<number> {
-    return (await this.view(8)).getFloat64(0, true);
-  }
-  async i64(): Promise<bigint> {
-    return (await this.view(8)).getBigInt64(0, true);
+  i64(): bigint {
+    return this.view.getBigInt64(this.step(8), true);
   }
   /** A 64-bit count or length; one that no file could satisfy is refused here. */
-  async u64(): Promise<number> {
-    const value = (await this.view(8)).getBigUint64(0, true);
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw corruptGguf(`it names a size of ${value}`);
-    return Number(value);
+  u64(): number {
+    const low = this.view.getUint32(this.step(4), true);
+    const value = this.view.getUint32(this.step(4), true) * 0x1_0000_0000 + low;
+    if (value > Number.MAX_SAFE_INTEGER) throw corruptGguf(`it names a size of ${value}`);
+    return value;
+  }
+  text(length: number): string {
+    const from = this.step(length);
+    return this.decoder.decode(this.window.subarray(from, from + length));
   }
 
   async string(): Promise<string> {
-    const length = await this.u64();
-    if (length > this.remaining)
+    if (!this.has(8)) await this.ensure(8);
+    const length = this.u64();
+    if (length > this.remaining || length > MAX_TEXT_BYTES)
       throw corruptGguf(`it names a text of ${length} bytes where ${this.remaining} are left`);
-    return this.decoder.decode(await this.take(length));
+    if (!this.has(length)) await this.ensure(length);
+    return this.text(length);
+  }
+
+  /** The next string when it lies in memory whole; null, and nothing moved, otherwise. */
+  stringInMemory(): string | null {
+    if (!this.has(8)) return null;
+    const start = this.position;
+    const length = this.u64();
+    if (this.has(length)) return this.text(length);
+    this.position = start;
+    return null;
   }
 }

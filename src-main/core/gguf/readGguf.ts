@@ -16,9 +16,22 @@ const MAX_NESTING = 4;
 
 /** Smallest size in bytes of one value of each metadata type, for the check before an array is read. */
 const MINIMUM_BYTES = [1, 1, 2, 2, 4, 4, 4, 1, 8, 12, 8, 8, 8] as const;
+const TYPE_STRING = 8;
 const TYPE_ARRAY = 9;
+/** Values of a list read between two looks at the file. */
+const SLICE_VALUES = 4096;
+/** Largest list read; the largest vocabulary known has 262,144 tokens. */
+const MAX_LIST_VALUES = 1 << 23;
 
 async function readValue(cursor: GgufCursor, type: number, depth: number): Promise<GgufValue> {
+  if (type === TYPE_STRING) return cursor.string();
+  if (type === TYPE_ARRAY) return readArray(cursor, depth + 1);
+  await cursor.ensure(MINIMUM_BYTES[type] ?? 1);
+  return readScalar(cursor, type);
+}
+
+/** A value of fixed size that `ensure` has brought into memory. */
+function readScalar(cursor: GgufCursor, type: number): GgufValue {
   switch (type) {
     case 0:
       return cursor.u8();
@@ -35,11 +48,7 @@ async function readValue(cursor: GgufCursor, type: number, depth: number): Promi
     case 6:
       return cursor.f32();
     case 7:
-      return (await cursor.u8()) !== 0;
-    case 8:
-      return cursor.string();
-    case TYPE_ARRAY:
-      return readArray(cursor, depth + 1);
+      return cursor.u8() !== 0;
     case 10:
       return cursor.u64();
     case 11:
@@ -53,14 +62,25 @@ async function readValue(cursor: GgufCursor, type: number, depth: number): Promi
 
 async function readArray(cursor: GgufCursor, depth: number): Promise<GgufValue[]> {
   if (depth > MAX_NESTING) throw corruptGguf('its metadata is nested too deeply');
-  const type = await cursor.u32();
-  const count = await cursor.u64();
+  await cursor.ensure(12);
+  const type = cursor.u32();
+  const count = cursor.u64();
   const minimum = MINIMUM_BYTES[type];
   if (minimum === undefined) throw corruptGguf(`it holds a list of unknown type ${type}`);
-  if (count * minimum > cursor.remaining)
+  if (count * minimum > cursor.remaining || count > MAX_LIST_VALUES)
     throw corruptGguf(`it names a list of ${count} values where the file has no room for them`);
   const values: GgufValue[] = [];
-  for (let i = 0; i < count; i += 1) values.push(await readValue(cursor, type, depth));
+  if (type === TYPE_STRING) {
+    for (let i = 0; i < count; i += 1) values.push(cursor.stringInMemory() ?? (await cursor.string()));
+  } else if (type === TYPE_ARRAY) {
+    for (let i = 0; i < count; i += 1) values.push(await readArray(cursor, depth + 1));
+  } else {
+    for (let done = 0; done < count; done += SLICE_VALUES) {
+      const slice = Math.min(SLICE_VALUES, count - done);
+      await cursor.ensure(slice * minimum);
+      for (let i = 0; i < slice; i += 1) values.push(readScalar(cursor, type));
+    }
+  }
   return values;
 }
 
@@ -95,13 +115,14 @@ function checkTensor(tensor: GgufTensor, sizeBytes: number): void {
 export async function readGguf(source: ByteSource): Promise<Gguf> {
   if (source.sizeBytes < 24) throw corruptGguf(`it has only ${source.sizeBytes} bytes`);
   const cursor = new GgufCursor(source);
-  if ((await cursor.u32()) !== MAGIC) {
+  await cursor.ensure(24);
+  if (cursor.u32() !== MAGIC) {
     throw new SottoError('This is not a GGUF file. Choose a file that ends in .gguf.', {
       code: 'unsupported-format',
       stage: 'chat',
     });
   }
-  const version = await cursor.u32();
+  const version = cursor.u32();
   if (version !== 2 && version !== 3) {
     throw new SottoError(
       `This GGUF file has version ${version}; Sotto reads versions 2 and 3 (little endian).`,
@@ -111,15 +132,16 @@ export async function readGguf(source: ByteSource): Promise<Gguf> {
       },
     );
   }
-  const tensorCount = await cursor.u64();
-  const valueCount = await cursor.u64();
+  const tensorCount = cursor.u64();
+  const valueCount = cursor.u64();
   if (tensorCount * 24 > source.sizeBytes || valueCount * 13 > source.sizeBytes) {
     throw corruptGguf(`it names ${tensorCount} tensors and ${valueCount} values, more than it has room for`);
   }
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < valueCount; i += 1) {
     const key = await cursor.string();
-    metadata.set(key, await readValue(cursor, await cursor.u32(), 0));
+    await cursor.ensure(4);
+    metadata.set(key, await readValue(cursor, cursor.u32(), 0));
   }
   const relative: GgufTensor[] = [];
   for (let i = 0; i < tensorCount; i += 1) relative.push(await readTensorInfo(cursor));
@@ -138,17 +160,19 @@ export async function readGguf(source: ByteSource): Promise<Gguf> {
 
 async function readTensorInfo(cursor: GgufCursor): Promise<GgufTensor> {
   const name = await cursor.string();
-  const dimensionCount = await cursor.u32();
+  await cursor.ensure(4);
+  const dimensionCount = cursor.u32();
   if (dimensionCount > MAX_DIMENSIONS) throw corruptGguf(`tensor ${name} has ${dimensionCount} dimensions`);
+  await cursor.ensure(dimensionCount * 8 + 12);
   const dims: number[] = [];
   let elements = 1;
   for (let i = 0; i < dimensionCount; i += 1) {
-    const dim = await cursor.u64();
+    const dim = cursor.u64();
     elements *= dim;
     if (dim === 0 || elements > Number.MAX_SAFE_INTEGER)
       throw corruptGguf(`tensor ${name} has an impossible shape`);
     dims.push(dim);
   }
-  const typeId = await cursor.u32();
-  return { name, dims, typeId, offset: await cursor.u64() };
+  const typeId = cursor.u32();
+  return { name, dims, typeId, offset: cursor.u64() };
 }

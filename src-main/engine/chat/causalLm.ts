@@ -8,6 +8,7 @@
 import type { Provider } from '../../contract/domain.ts';
 import { SottoError } from '../../contract/errors.ts';
 import { type Feeds, openSession, type Session, Tensor } from '../runtime/ort.ts';
+import { checkTensors } from './architectures/checkTensors.ts';
 import type { ArchitectureSpec } from './architectures/spec.ts';
 import { architectureSpec } from './architectures/supported.ts';
 import { compiledGraph, discardCompiled } from './compile.ts';
@@ -52,6 +53,7 @@ export async function openCausalLm(options: CausalLmOptions): Promise<CausalLm> 
   const file = await openModelFile(options.modelFile);
   try {
     const spec = architectureSpec(file.gguf);
+    checkTensors(file.gguf, spec);
     const session = await openCompiled(file, spec, options);
     const factors = file.has('rope_freqs.weight') ? await file.floats('rope_freqs.weight') : null;
     return causalLm(file, spec, session, factors, Math.min(options.contextTokens, spec.contextTokens));
