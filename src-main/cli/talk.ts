@@ -135,6 +135,7 @@ async function fromFiles(
       options,
     );
     const turn = conversation.beginTurn();
+    if (values.json !== true) io.err(`Listening to ${file} …\n`);
     const onAbort = (): void => turn.interrupt();
     io.signal.addEventListener('abort', onAbort, { once: true });
     firstBlockAtMs = (startedMs) => {
