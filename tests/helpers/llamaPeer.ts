@@ -1,6 +1,6 @@
 /** The caller's side of llamaPeer.mjs: llama.cpp as the reference that chat is compared with. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
 
 export interface GreedyRun {
   readonly tokens: readonly number[];
@@ -25,7 +25,7 @@ interface Answer {
 
 /** Starts the reference; rejects when its process ends. */
 export async function startLlamaPeer(): Promise<LlamaPeer> {
-  const child: ChildProcess = fork(fileURLToPath(new URL('./llamaPeer.mjs', import.meta.url)), {
+  const child: ChildProcess = fork(resolve('tests/helpers/llamaPeer.mjs'), {
     execArgv: [],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
