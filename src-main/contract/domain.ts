@@ -40,7 +40,10 @@ export interface SamplingOptions {
   readonly minP?: number;
   /** Divides (multiplies, where negative) the logits of the last 64 tokens; 1 is off; default 1.1. */
   readonly repetitionPenalty?: number;
-  /** The same seed gives the same answer on the same machine and model. Random when absent. */
+  /**
+   * The same seed gives the same answer on the same machine and model, from the same cached beginning (what
+   * was prefilled in other pieces is rounded otherwise). Random when absent.
+   */
   readonly seed?: number;
 }
 

@@ -12,6 +12,7 @@ function cut<T extends { length: number; slice(from: number, to?: number): T }>(
   const at = [0, ...places.map((place) => place % (whole.length + 1)), whole.length].sort((a, b) => a - b);
   return at.slice(1).map((end, i) => whole.slice(at[i] as number, end));
 }
+const LONE_SURROGATE = /\p{Cs}/u;
 const places = fc.array(fc.nat(200), { maxLength: 30 });
 
 describe('bytes to text', () => {
@@ -22,7 +23,7 @@ describe('bytes to text', () => {
         const out = cut(new TextEncoder().encode(text), at).map((piece) => stream.push(piece));
         out.push(stream.flush());
         expect(out.join('')).toBe(text);
-        expect(out.every((piece) => piece.isWellFormed?.() ?? true)).toBe(true);
+        expect(out.every((piece) => !LONE_SURROGATE.test(piece))).toBe(true);
       }),
       { seed: 2 },
     );
