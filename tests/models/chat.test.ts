@@ -1,5 +1,5 @@
 /** The chat leaf as the host drives it, on the real model. */
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChatMessage } from '../../src-main/contract/domain.ts';
@@ -197,6 +197,27 @@ describe('damage', () => {
           readFileSync(join(source, 'model.onnx')),
         );
       }
+    } finally {
+      own.remove();
+    }
+  });
+
+  it('left by a process that died, or by an earlier version, is swept away', async () => {
+    const own = temporaryFolder();
+    try {
+      await loadChat(own.path);
+      const [name = ''] = readdirSync(own.path).filter((entry) => entry.endsWith('-fast'));
+      const half = `${name}.999999999.part`;
+      const alive = `${name}.${process.ppid}.part`;
+      const older = name.replace(/-v\d+-/, '-v0-');
+      for (const entry of [half, alive, older]) mkdirSync(join(own.path, entry));
+      rmSync(join(own.path, name), { recursive: true });
+      await loadChat(own.path);
+      const left = readdirSync(own.path);
+      expect(left).toContain(name);
+      expect(left).toContain(alive);
+      expect(left).not.toContain(half);
+      expect(left).not.toContain(older);
     } finally {
       own.remove();
     }

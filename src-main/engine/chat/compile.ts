@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { SottoError } from '../../contract/errors.ts';
@@ -43,10 +43,12 @@ export async function compiledGraph(
   spec: ArchitectureSpec,
   options: CompileOptions,
 ): Promise<string> {
-  const key = `${await fileKey(file.path, options.compiledDir)}-v${COMPILER_VERSION}-${options.form}`;
+  const digest = await fileKey(file.path, options.compiledDir);
+  const key = `${digest}-v${COMPILER_VERSION}-${options.form}`;
   const folder = join(options.compiledDir, key);
   const graph = join(folder, GRAPH_FILE);
   if (await exists(graph)) return graph;
+  await sweep(options.compiledDir, digest, options.form);
   const temporary = `${folder}.${process.pid}.part`;
   await rm(temporary, { recursive: true, force: true });
   try {
@@ -62,6 +64,27 @@ export async function compiledGraph(
     await rm(temporary, { recursive: true, force: true });
   }
   return graph;
+}
+
+/**
+ * Removes what earlier versions compiled from this file, and what processes that died left half-written:
+ * each is as large as the model.
+ */
+async function sweep(compiledDir: string, digest: string, form: Form): Promise<void> {
+  for (const name of await readdir(compiledDir).catch(() => [])) {
+    const match = /^([0-9a-f]{64})-v(\d+)-(\w+?)(?:\.(\d+)\.part)?$/.exec(name);
+    if (match === null || match[1] !== digest || match[3] !== form) continue;
+    const isStale = match[4] === undefined ? match[2] !== `${COMPILER_VERSION}` : !isAlive(Number(match[4]));
+    if (isStale) await rm(join(compiledDir, name), { recursive: true, force: true }).catch(() => {});
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 /** Removes a compiled graph that turned out to be unreadable, so that the next call compiles it again. */
@@ -135,7 +158,9 @@ async function writeGraph(
     const append = async (data: Uint8Array | Float32Array): Promise<ExternalData> => {
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
       const at = offset;
-      await weights.write(bytes, 0, bytes.length, at);
+      // One write may take less than it was given (2 GB on Linux).
+      for (let done = 0; done < bytes.length; )
+        done += (await weights.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
       offset = Math.ceil((at + bytes.length) / ALIGNMENT) * ALIGNMENT;
       return { file: WEIGHTS_FILE, offset: at, length: bytes.length };
     };
