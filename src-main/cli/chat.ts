@@ -4,8 +4,8 @@ import type { ChatMessage, SamplingOptions } from '../contract/domain.ts';
 import { numberOption, parse } from './args.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { EXIT, type Io } from './io.ts';
+import { SYSTEM_PROMPT, speakingStyle } from './speakingStyle.ts';
 import { readStdin } from './stdin.ts';
-import { SYSTEM_PROMPT } from './systemPrompt.ts';
 
 export const CHAT_HELP = `sotto chat [QUESTION] [--model ID] [--system TEXT] [--temperature N] [--seed N] [--max-tokens N] [--json]
 
@@ -23,6 +23,9 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
+/** A written answer may be long. */
+const WRITTEN_TOKENS = 512;
+
 interface Settings {
   readonly sampling: SamplingOptions;
   readonly maxTokens: number;
@@ -37,13 +40,13 @@ export async function runChat(args: readonly string[], io: Io): Promise<number> 
   }
   const temperature = numberOption(values.temperature, 'temperature', { min: 0, max: 5 }, 'chat');
   const seed = numberOption(values.seed, 'seed', { min: 0, max: 2 ** 32 - 1 }, 'chat');
-  const settings: Settings = {
+  const maxTokens = numberOption(values['max-tokens'], 'max-tokens', { min: 1, max: 100_000 }, 'chat');
+  const asked = {
     sampling: {
       ...(temperature === undefined ? {} : { temperature }),
       ...(seed === undefined ? {} : { seed }),
     },
-    maxTokens: numberOption(values['max-tokens'], 'max-tokens', { min: 1, max: 100_000 }, 'chat') ?? 512,
-    json: values.json === true,
+    ...(maxTokens === undefined ? {} : { maxTokens }),
   };
   const messages: ChatMessage[] = [{ role: 'system', content: values.system ?? SYSTEM_PROMPT }];
   const isConversation = positionals.length === 0 && process.stdin.isTTY === true;
@@ -52,6 +55,10 @@ export async function runChat(args: readonly string[], io: Io): Promise<number> 
     leaves: ['chat'],
     ...(values.model === undefined ? {} : { models: { chat: values.model } }),
   });
+  const settings: Settings = {
+    ...speakingStyle(engine.isDemonstration, asked, WRITTEN_TOKENS),
+    json: values.json === true,
+  };
   try {
     if (isConversation) await converse(engine, messages, settings, io);
     else await ask(engine, [...messages, { role: 'user', content: question }], settings, io);

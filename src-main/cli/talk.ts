@@ -10,7 +10,7 @@ import { numberOption, parse } from './args.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { EXIT, type Io } from './io.ts';
 import { openSpeakers } from './speakers.ts';
-import { SYSTEM_PROMPT } from './systemPrompt.ts';
+import { SPOKEN_TOKENS, SYSTEM_PROMPT, speakingStyle } from './speakingStyle.ts';
 import { transcribeAudio } from './transcribe.ts';
 
 export const TALK_HELP = `sotto talk [--in FILE]… [--out FILE.wav] [--release-after MS] [--aloud] [--json]
@@ -43,9 +43,6 @@ const OPTIONS = {
 
 type Values = ReturnType<typeof parse<typeof OPTIONS>>['values'];
 
-/** Spoken answers are short; a model that runs on is stopped here. */
-const MAX_TOKENS = 160;
-
 export async function runTalk(args: readonly string[], io: Io): Promise<number> {
   const { values, positionals } = parse(args, OPTIONS, 'talk');
   if (values.help === true) {
@@ -53,16 +50,16 @@ export async function runTalk(args: readonly string[], io: Io): Promise<number> 
     return EXIT.ok;
   }
   const files = [...(values.in ?? []), ...positionals];
-  // What cannot be read is said before anything is loaded.
-  for (const path of files) await openAudioFile(path, io.signal);
+  for (const path of files) await requireReadable(path);
   const releaseAfterMs =
     numberOption(values['release-after'], 'release-after', { min: 0, max: 60_000 }, 'talk') ?? 200;
-  const options = conversationOptions(values);
+  const asked = conversationOptions(values);
   const models = {
     ...(values.model === undefined ? {} : { chat: values.model }),
     ...(values.voice === undefined ? {} : { tts: values.voice }),
   };
   const engine = await startEngine(io, { leaves: ['asr', 'chat', 'tts'], models });
+  const options = { ...asked, ...speakingStyle(engine.isDemonstration, asked, SPOKEN_TOKENS) };
   try {
     if (files.length === 0) await fromMicrophone(engine, options, values, io);
     else await fromFiles(engine, options, files, releaseAfterMs, values, io);
@@ -72,14 +69,21 @@ export async function runTalk(args: readonly string[], io: Io): Promise<number> 
   return EXIT.ok;
 }
 
+/** What cannot be read is said before anything is loaded. */
+async function requireReadable(path: string): Promise<void> {
+  const look = new AbortController();
+  await openAudioFile(path, look.signal);
+  look.abort(new Error('only looked at'));
+}
+
 function conversationOptions(values: Values) {
   const speed = numberOption(values.speed, 'speed', { min: 0.5, max: 6 }, 'talk');
   const seed = numberOption(values.seed, 'seed', { min: 0, max: 2 ** 32 - 1 }, 'talk');
   const temperature = numberOption(values.temperature, 'temperature', { min: 0, max: 5 }, 'talk');
+  const maxTokens = numberOption(values['max-tokens'], 'max-tokens', { min: 1, max: 10_000 }, 'talk');
   return {
     systemPrompt: SYSTEM_PROMPT,
-    maxTokens:
-      numberOption(values['max-tokens'], 'max-tokens', { min: 1, max: 10_000 }, 'talk') ?? MAX_TOKENS,
+    ...(maxTokens === undefined ? {} : { maxTokens }),
     sampling: {
       ...(seed === undefined ? {} : { seed }),
       ...(temperature === undefined ? {} : { temperature }),

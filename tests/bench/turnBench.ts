@@ -3,6 +3,7 @@
  * sample, the answer at a clocked speaker. Cold is the first turn after loading; it is kept apart.
  */
 import { readdir } from 'node:fs/promises';
+import { SYSTEM_PROMPT } from '../../src-main/cli/speakingStyle.ts';
 import type { Marks } from '../../src-main/contract/domain.ts';
 import { percentile, renderWaterfall, span } from '../../src-main/core/ledger.ts';
 import { openAudioFile } from '../../src-main/devices/files/openAudioFile.ts';
@@ -43,8 +44,8 @@ async function oneTurn(context: BenchContext, file: string, lastSpeechMs: number
       nowMs: () => performance.now(),
     },
     {
-      systemPrompt:
-        'You are Sotto, a helpful voice assistant. Answer in one or two short spoken sentences, without lists or markup.',
+      systemPrompt: SYSTEM_PROMPT,
+      sampling: { temperature: 0 },
       maxTokens: 60,
     },
   );
