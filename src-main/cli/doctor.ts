@@ -2,6 +2,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { toWireError } from '../contract/errors.ts';
 import { resample } from '../core/audio/resample.ts';
+import { joinSamples } from '../core/join.ts';
 import { pickInput, pickOutput } from '../devices/pick.ts';
 import { DEMONSTRATION_NOTICE } from '../engine/models/recommend.ts';
 import { openStore } from '../engine/models/store.ts';
@@ -139,13 +140,7 @@ async function speak(engine: Engine, signal: AbortSignal): Promise<Float32Array<
   const parts: Float32Array[] = [];
   await engine.leaves.tts.call('speak', { text: SENTENCE }, { signal, onEvent: ({ pcm }) => parts.push(pcm) })
     .result;
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return joinSamples(parts);
 }
 
 /** The recogniser must read the sentence out of the voice's audio; one word may differ. */

@@ -2,12 +2,13 @@
 import type { WordTiming } from '../contract/domain.ts';
 import { SottoError } from '../contract/errors.ts';
 import { encodeWav } from '../core/audio/wav.ts';
+import { joinSamples } from '../core/join.ts';
 import { createClauseSplitter } from '../core/text/clauses.ts';
+import { writeWhole } from '../devices/files/writeWhole.ts';
 import type { OpenOutput } from '../devices/ports.ts';
 import { numberOption, parse } from './args.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { EXIT, type Io } from './io.ts';
-import { writeWhole } from './outputFile.ts';
 import { openSpeakers } from './speakers.ts';
 import { readStdin } from './stdin.ts';
 
@@ -131,13 +132,7 @@ async function renderText(
     parts.push(pcm);
     words.push(...found);
   });
-  const pcm = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    pcm.set(part, at);
-    at += part.length;
-  }
-  return { pcm, words };
+  return { pcm: joinSamples(parts), words };
 }
 
 function wordReport(text: string, words: readonly WordTiming[], sampleRateHz: number): unknown {

@@ -4,10 +4,10 @@ import type { TranscriptSegment } from '../contract/domain.ts';
 import { toWireError } from '../contract/errors.ts';
 import type { LeafClient } from '../contract/leaf.ts';
 import { type AudioFile, openAudioFile, openAudioStream } from '../devices/files/openAudioFile.ts';
+import { writeWhole } from '../devices/files/writeWhole.ts';
 import { parse, usage } from './args.ts';
 import { startEngine } from './engine.ts';
 import { EXIT, type Io } from './io.ts';
-import { writeWhole } from './outputFile.ts';
 import { formatTranscript, type TranscriptFormat } from './transcriptFormat.ts';
 
 export const TRANSCRIBE_HELP = `sotto transcribe FILES… [--json | --srt | --vtt | --txt] [--out FILE] [--model ID]

@@ -1,4 +1,5 @@
 /** Drives the recognition leaf in this process, the way the host does in another. */
+
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import type {
   AsrResult,
   LeafHandlers,
 } from '../../src-main/contract/leaf.ts';
+import { joinSamples } from '../../src-main/core/join.ts';
 import { createAsrHandlers } from '../../src-main/engine/asr/asrLeaf.ts';
 
 export const audioDir = join(process.cwd(), 'tests', 'audio');
@@ -120,13 +122,7 @@ export async function references(): Promise<ReadonlyMap<string, string>> {
 /** Joins stretches of audio; a number is that many milliseconds of silence with a faint hiss. */
 export function splice(...parts: readonly (Float32Array | number)[]): Float32Array {
   const arrays = parts.map((part) => (typeof part === 'number' ? hiss(part) : part));
-  const out = new Float32Array(arrays.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of arrays) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+  return joinSamples(arrays);
 }
 
 /** What a quiet room leaves in a recording: about -80 dBFS, the same every time. */

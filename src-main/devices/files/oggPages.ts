@@ -6,6 +6,7 @@
  * checksum is right passes, anything else is left out and counted; after it the next page is looked for.
  * Worst case: one lost page costs about a second of audio.
  */
+import { joinBytes } from '../../core/join.ts';
 
 const headerBytes = 27;
 /** A page holds at most 255 segments of 255 bytes. */
@@ -44,7 +45,7 @@ export class OggPages {
       at = nextCapture(bytes, at + 1);
     }
     this.#held = bytes.slice(at);
-    return { pages: joined(pages), errors };
+    return { pages: joinBytes(pages), errors };
   }
 
   /** At the end of the file: whether it ended inside a page. */
@@ -87,13 +88,3 @@ const crcTable = Int32Array.from({ length: 256 }, (_, index) => {
   for (let bit = 0; bit < 8; bit++) value = value < 0 ? (value << 1) ^ 0x04c11db7 : value << 1;
   return value;
 });
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}

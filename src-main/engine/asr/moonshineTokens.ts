@@ -7,7 +7,9 @@
  * Format: one entry a token, a length (one byte, or two when the first is >= 128: low + 128 * next - 128)
  * and that many bytes: a piece of UTF-8, or one raw byte of it; "▁" stands for a space.
  */
+
 import { SottoError } from '../../contract/errors.ts';
+import { joinBytes } from '../../core/join.ts';
 
 /** Moonshine's own: both fixed by the released models. */
 export const startToken = 1;
@@ -41,14 +43,10 @@ export class MoonshineTokens {
 
   /** Text of a token sequence, trimmed; control tokens have none, bytes are joined before they are decoded. */
   text(tokens: readonly number[]): string {
-    const parts = tokens.map((token) => this.#spoken(token));
-    const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      joined.set(part, at);
-      at += part.length;
-    }
-    return new TextDecoder().decode(joined).replaceAll('▁', ' ').trim();
+    return new TextDecoder()
+      .decode(joinBytes(tokens.map((token) => this.#spoken(token))))
+      .replaceAll('▁', ' ')
+      .trim();
   }
 
   #spoken(token: number): Uint8Array {

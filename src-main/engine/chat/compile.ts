@@ -9,7 +9,7 @@ import { createReadStream } from 'node:fs';
 import { access, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { SottoError } from '../../contract/errors.ts';
+import { diskError, OWN_FOLDER } from '../../core/diskError.ts';
 import { type ExternalData, GraphBuilder } from '../../core/onnx/graphBuilder.ts';
 import type { ArchitectureSpec } from './architectures/spec.ts';
 import { buildLanguageModel, type WeightOps } from './graph.ts';
@@ -59,7 +59,7 @@ export async function compiledGraph(
       if (!(await exists(graph))) throw error;
     });
   } catch (error) {
-    throw diskError(error, options.compiledDir);
+    throw diskError(error, options.compiledDir, 'chat', OWN_FOLDER);
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
@@ -98,28 +98,6 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-function diskError(error: unknown, folder: string): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOSPC') {
-    return new SottoError(
-      `The disk of ${folder} is full. Free some space (the compiled model needs about 1.3 times its file) and try again.`,
-      {
-        code: 'disk-full',
-        stage: 'chat',
-        cause: error,
-      },
-    );
-  }
-  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') {
-    return new SottoError(`Sotto may not write to ${folder}. Set SOTTO_HOME to a folder you own.`, {
-      code: 'not-writable',
-      stage: 'chat',
-      cause: error,
-    });
-  }
-  return error;
-}
-
 /**
  * SHA-256 of the file, remembered by path, size and modification time, because hashing a gigabyte at every
  * start would cost more than loading it.
@@ -141,7 +119,7 @@ async function fileKey(path: string, compiledDir: string): Promise<string> {
     await writeFile(`${note}.${process.pid}`, digest);
     await rename(`${note}.${process.pid}`, note);
   } catch (error) {
-    throw diskError(error, compiledDir);
+    throw diskError(error, compiledDir, 'chat', OWN_FOLDER);
   }
   return digest;
 }

@@ -7,9 +7,11 @@
  * and requantises the rest to 8 bit (near lossless: half a step of 1/255 of a block's range), while `exact`
  * keeps the file's numbers and adds the minima as a small second product.
  */
+
 import { dequantize } from '../../core/gguf/dequantize.ts';
 import type { TensorType } from '../../core/gguf/types.ts';
 import { type BlockType, isBlockType, unpack } from '../../core/gguf/unpack.ts';
+import { joinBytes } from '../../core/join.ts';
 
 export type Form = 'fast' | 'exact';
 
@@ -151,15 +153,6 @@ export function canStack(a: PackedMatrix, b: PackedMatrix): boolean {
 /** Stacks matrices (rows under rows) for which `canStack` holds. */
 export function stack(parts: readonly BlockMatrix[]): BlockMatrix {
   const first = parts[0] as BlockMatrix;
-  const joinBytes = (arrays: readonly Uint8Array[]): Uint8Array => {
-    const out = new Uint8Array(arrays.reduce((sum, array) => sum + array.length, 0));
-    let at = 0;
-    for (const array of arrays) {
-      out.set(array, at);
-      at += array.length;
-    }
-    return out;
-  };
   const scales = joinBytes(
     parts.map((part) => new Uint8Array(part.scales.buffer, part.scales.byteOffset, part.scales.byteLength)),
   );

@@ -5,6 +5,7 @@ import { open, rename, rm, statfs } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { CatalogFile } from '../../contract/catalog.ts';
 import { SottoError } from '../../contract/errors.ts';
+import { diskError, OWN_FOLDER } from '../../core/diskError.ts';
 
 export async function sha256File(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
@@ -18,25 +19,7 @@ export async function sha256File(path: string, signal?: AbortSignal): Promise<st
 
 /** Turns an error of the file system into one that says what to do; others pass unchanged. */
 export function fileError(error: unknown, where: string): unknown {
-  const code = (error as NodeJS.ErrnoException | null)?.code;
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new SottoError(
-      `The disk of ${where} is full. Free some space and run the same command again: what is there already is kept.`,
-      {
-        code: 'disk-full',
-        stage: 'models',
-        cause: error,
-      },
-    );
-  }
-  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') {
-    return new SottoError(`Sotto may not write to ${where}. Set SOTTO_HOME to a folder you own.`, {
-      code: 'not-writable',
-      stage: 'models',
-      cause: error,
-    });
-  }
-  return error;
+  return diskError(error, where, 'models', OWN_FOLDER);
 }
 
 /** Throws `disk-full` before anything is fetched when it cannot fit. */
