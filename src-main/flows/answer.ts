@@ -6,7 +6,7 @@
  * the key is up. The voice is at most two clauses ahead of the ear; more would be waste when interrupted.
  */
 import type { ChatMessage, MarkName, SamplingOptions, WordTiming } from '../contract/domain.ts';
-import type { LeafClient } from '../contract/leaf.ts';
+import type { ChatEvent, LeafClient } from '../contract/leaf.ts';
 import { type AsyncQueue, createAsyncQueue } from '../core/asyncQueue.ts';
 import { type Clause, createClauseSplitter } from '../core/text/clauses.ts';
 
@@ -29,13 +29,15 @@ export interface AnswerDeps {
   readonly nowMs: () => number;
 }
 
-export interface AnswerOptions {
+export interface VoiceOptions {
+  readonly speaker?: number | string;
+  readonly speed?: number;
+}
+
+export interface AnswerOptions extends VoiceOptions {
   readonly messages: readonly ChatMessage[];
   readonly sampling?: SamplingOptions;
   readonly maxTokens?: number;
-  readonly speaker?: number | string;
-  readonly speed?: number;
-  readonly onText?: (text: string) => void;
 }
 
 export interface Answer {
@@ -43,6 +45,8 @@ export interface Answer {
   readonly chunks: AsyncIterable<AnswerChunk>;
   /** Text so far. */
   reply(): string;
+  /** Tells the text so far now and whenever it grows, until the returned function is called. */
+  onText(listener: (text: string) => void): () => void;
   /** When its marks happened; they count only if the answer is used. */
   marks(): ReadonlyMap<MarkName, number>;
   abort(reason: Error): void;
@@ -50,11 +54,39 @@ export interface Answer {
 
 /** Begins to answer. Never throws: failures end the chunks. */
 export function beginAnswer(deps: AnswerDeps, transcript: string, options: AnswerOptions): Answer {
+  const { messages, sampling, maxTokens } = options;
+  return speakStream(deps, transcript, options, async (write, signal) => {
+    const input = {
+      messages,
+      ...(sampling === undefined ? {} : { sampling }),
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+    };
+    const onEvent = (event: ChatEvent): void => {
+      if (event.kind === 'text') write(event.text);
+    };
+    await deps.chat.call('generate', input, { signal, onEvent }).result;
+  });
+}
+
+/** A text that stands already, read aloud as it is. */
+export function beginReading(deps: AnswerDeps, text: string, options: VoiceOptions): Answer {
+  return speakStream(deps, '', options, async (write) => write(text));
+}
+
+/** Text as it is written → clauses → audio. */
+function speakStream(
+  deps: AnswerDeps,
+  transcript: string,
+  options: VoiceOptions,
+  produce: (write: (text: string) => void, signal: AbortSignal) => Promise<void>,
+): Answer {
   const controller = new AbortController();
   const { signal } = controller;
   const marks = new Map<MarkName, number>();
   const chunks = createAsyncQueue<AnswerChunk>(CHUNKS_AHEAD);
   const clauses = createAsyncQueue<Clause>(Number.POSITIVE_INFINITY);
+  const listeners = new Set<(text: string) => void>();
+  const splitter = createClauseSplitter();
   let reply = '';
   const mark = (name: MarkName): void => {
     if (!marks.has(name)) marks.set(name, deps.nowMs());
@@ -64,44 +96,35 @@ export function beginAnswer(deps: AnswerDeps, transcript: string, options: Answe
     chunks.fail(error);
     controller.abort(error);
   };
-
-  const write = async (): Promise<void> => {
-    const splitter = createClauseSplitter();
-    const offer = (found: readonly Clause[]): void => {
-      for (const clause of found) {
-        mark('firstClause');
-        void clauses.push(clause);
-      }
-    };
-    const call = deps.chat.call(
-      'generate',
-      {
-        messages: options.messages,
-        ...(options.sampling === undefined ? {} : { sampling: options.sampling }),
-        ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),
-      },
-      {
-        signal,
-        onEvent: (event) => {
-          if (event.kind !== 'text' || signal.aborted) return;
-          mark('firstToken');
-          reply += event.text;
-          options.onText?.(event.text);
-          offer(splitter.push(event.text));
-        },
-      },
-    );
-    await call.result;
-    offer(splitter.flush());
-    clauses.close();
+  const offer = (found: readonly Clause[]): void => {
+    for (const clause of found) {
+      mark('firstClause');
+      void clauses.push(clause);
+    }
   };
-
-  write().catch(fail);
+  const write = (text: string): void => {
+    if (signal.aborted) return;
+    mark('firstToken');
+    reply += text;
+    for (const listener of listeners) listener(reply);
+    offer(splitter.push(text));
+  };
+  produce(write, signal)
+    .then(() => {
+      offer(splitter.flush());
+      clauses.close();
+    })
+    .catch(fail);
   renderClauses(deps, options, clauses, chunks, signal, mark).catch(fail);
   return {
     transcript,
     chunks,
     reply: () => reply,
+    onText(listener) {
+      if (reply !== '') listener(reply);
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     marks: () => marks,
     abort: (reason) => fail(reason),
   };
@@ -110,7 +133,7 @@ export function beginAnswer(deps: AnswerDeps, transcript: string, options: Answe
 /** Renders clause after clause; a clause with nothing to say (a lone emoji, a rule) is passed over. */
 async function renderClauses(
   deps: AnswerDeps,
-  options: AnswerOptions,
+  options: VoiceOptions,
   clauses: AsyncIterable<Clause>,
   chunks: AsyncQueue<AnswerChunk>,
   signal: AbortSignal,

@@ -9,8 +9,10 @@ export interface History {
   add(userText: string, heardReply: string): void;
 }
 
-export function createHistory(systemPrompt: string): History {
-  const messages: ChatMessage[] = systemPrompt === '' ? [] : [{ role: 'system', content: systemPrompt }];
+/** @param prior what was said before, oldest first, without the system prompt */
+export function createHistory(systemPrompt: string, prior: readonly ChatMessage[] = []): History {
+  const system: ChatMessage[] = systemPrompt === '' ? [] : [{ role: 'system', content: systemPrompt }];
+  const messages: ChatMessage[] = [...system, ...prior];
   const withUser = (text: string): ChatMessage[] => {
     const last = messages.at(-1);
     // Chat templates want user and assistant in turn: an unanswered question and the next one are one message.

@@ -276,6 +276,68 @@ describe('a turn', () => {
   });
 });
 
+describe('words that are known', () => {
+  it('stay in the history when the user interrupts before the answer is heard', async () => {
+    const ear = speaker();
+    const { chat } = model('Never heard of it.');
+    const conversation = createConversation(
+      { ...base, asr: pausing('What was it?'), chat, output: ear.device },
+      options,
+    );
+    const turn = conversation.beginTurn();
+    await settle();
+    turn.release();
+    await settle();
+    turn.interrupt();
+    expect(await turn.result).toMatchObject({ heard: 'What was it?', spoken: '', interrupted: true });
+    expect(conversation.history.at(-1)).toEqual({ role: 'user', content: 'What was it?' });
+  });
+});
+
+describe('a typed question', () => {
+  it('is answered aloud after what was said before, and tells the reply as it grows', async () => {
+    const ear = speaker();
+    ear.advance(1e9);
+    const { chat, asked } = model('It is Rome.');
+    const replies: string[] = [];
+    const conversation = createConversation(
+      { ...base, asr: recogniser(''), chat, output: ear.device },
+      options,
+      [
+        { role: 'user', content: 'Capital of France?' },
+        { role: 'assistant', content: 'Paris.' },
+      ],
+    );
+    const turn = conversation.ask('And of Italy?', (notice) => {
+      if (notice.kind === 'reply') replies.push(notice.text);
+    });
+    const { heard, spoken, marks } = await turn.result;
+    expect([heard, spoken]).toEqual(['And of Italy?', 'It is Rome.']);
+    expect(asked).toEqual([
+      ['system: Be brief.', 'user: Capital of France?', 'assistant: Paris.', 'user: And of Italy?'],
+    ]);
+    expect(replies).toEqual(['It ', 'It is ', 'It is Rome.']);
+    expect(marks.firstAudible).toBeDefined();
+    expect(turn.heard()).toEqual({ heard: 'It is Rome.', unheard: '' });
+  });
+});
+
+describe('a text read aloud', () => {
+  it('asks no model and leaves no trace in the history', async () => {
+    const ear = speaker();
+    ear.advance(1e9);
+    const { chat, asked } = model('Never.');
+    const conversation = createConversation(
+      { ...base, asr: recogniser(''), chat, output: ear.device },
+      options,
+    );
+    const { spoken, heard } = await conversation.readAloud('Once more. From the top.').result;
+    expect([heard, spoken]).toEqual(['', 'Once more. From the top.']);
+    expect(asked).toEqual([]);
+    expect(conversation.history).toHaveLength(1);
+  });
+});
+
 describe('what the model is told later', () => {
   it('is never more than what left the speaker, wherever the reply is cut', async () => {
     let repliesHeard = 0;
