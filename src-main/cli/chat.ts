@@ -1,10 +1,10 @@
 /** `sotto chat`: ask in writing; one question, a pipe, or a conversation in the terminal. */
 import { createInterface } from 'node:readline/promises';
 import type { ChatMessage, SamplingOptions } from '../contract/domain.ts';
+import { SYSTEM_PROMPT, speakingStyle } from '../flows/speakingStyle.ts';
 import { numberOption, parse } from './args.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { EXIT, type Io } from './io.ts';
-import { SYSTEM_PROMPT, speakingStyle } from './speakingStyle.ts';
 import { readStdin } from './stdin.ts';
 
 export const CHAT_HELP = `sotto chat [QUESTION] [--model ID] [--system TEXT] [--temperature N] [--seed N] [--max-tokens N] [--json]

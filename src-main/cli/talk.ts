@@ -6,11 +6,11 @@ import { pickInput } from '../devices/pick.ts';
 import type { AudioInput } from '../devices/ports.ts';
 import { wavInput } from '../devices/wavInput.ts';
 import { type Conversation, createConversation, type TurnResult } from '../flows/conversation.ts';
+import { SPOKEN_TOKENS, SYSTEM_PROMPT, speakingStyle } from '../flows/speakingStyle.ts';
 import { numberOption, parse } from './args.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { EXIT, type Io } from './io.ts';
 import { openSpeakers } from './speakers.ts';
-import { SPOKEN_TOKENS, SYSTEM_PROMPT, speakingStyle } from './speakingStyle.ts';
 import { transcribeAudio } from './transcribe.ts';
 
 export const TALK_HELP = `sotto talk [--in FILE]… [--out FILE.wav] [--release-after MS] [--aloud] [--json]

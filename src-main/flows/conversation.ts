@@ -16,6 +16,7 @@ import { nextTurnState, type TurnEvent, type TurnState } from '../core/turn/turn
 import type { AudioInput, AudioOutput, OpenOutput } from '../devices/ports.ts';
 import { createHistory } from './history.ts';
 import { Interrupted } from './interrupted.ts';
+import type { Playback } from './playback.ts';
 import { readAloud, spokenTurn, type TurnContext, typedTurn } from './turnRun.ts';
 
 export interface ConversationDeps {
@@ -40,6 +41,8 @@ export interface ConversationOptions {
 
 export type TurnNotice =
   | { readonly kind: 'state'; readonly state: TurnState }
+  /** The microphone delivers. */
+  | { readonly kind: 'opened' }
   | { readonly kind: 'partial'; readonly text: string }
   /** The recogniser believes that the speaker has finished. */
   | { readonly kind: 'paused'; readonly text: string; readonly lastSpeechMs: number }
@@ -64,8 +67,8 @@ export interface Turn {
   release(): void;
   /** Silence now: another key press, Esc. */
   interrupt(): void;
-  /** What of the reply has left the speaker by now; null before it is played. */
-  heard(): HeardText | null;
+  /** What of the reply has left the speaker by now, and its current word; null before it is played. */
+  spoken(): { readonly heard: HeardText; readonly word: WordTiming | null } | null;
   /** Rejects with a coded error when a stage failed; the conversation goes on with the next turn. */
   readonly result: Promise<TurnResult>;
 }
@@ -133,7 +136,7 @@ function runTurn(
     release = resolve;
   });
   let openOutput: OpenOutput | null = null;
-  let heard: () => HeardText | null = () => null;
+  let playback: Playback | null = null;
   const context: TurnContext = {
     ...given,
     ledger,
@@ -143,8 +146,8 @@ function runTurn(
     onOutput: (output) => {
       openOutput = output;
     },
-    onPlayback: (playback) => {
-      heard = playback.heard;
+    onPlayback: (started) => {
+      playback = started;
     },
   };
   const result = after
@@ -157,7 +160,7 @@ function runTurn(
   result.catch(ignore);
   return {
     result,
-    heard: () => heard(),
+    spoken: () => (playback === null ? null : { heard: playback.heard(), word: playback.word() }),
     release() {
       ledger.mark('keyUp', nowMs());
       step('released');

@@ -12,13 +12,17 @@ export interface History {
 /** @param prior what was said before, oldest first, without the system prompt */
 export function createHistory(systemPrompt: string, prior: readonly ChatMessage[] = []): History {
   const system: ChatMessage[] = systemPrompt === '' ? [] : [{ role: 'system', content: systemPrompt }];
-  const messages: ChatMessage[] = [...system, ...prior];
+  const messages: ChatMessage[] = [...system];
   const withUser = (text: string): ChatMessage[] => {
     const last = messages.at(-1);
     // Chat templates want user and assistant in turn: an unanswered question and the next one are one message.
     if (last?.role !== 'user') return [...messages, { role: 'user', content: text }];
     return [...messages.slice(0, -1), { role: 'user', content: `${last.content}\n${text}` }];
   };
+  for (const message of prior) {
+    if (message.role === 'user') messages.splice(0, messages.length, ...withUser(message.content));
+    else if (message.content.trim() !== '') messages.push(message);
+  }
   return {
     messages: () => [...messages],
     withUser,

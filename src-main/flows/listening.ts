@@ -50,6 +50,7 @@ export async function listen(context: TurnContext, begin: (text: string) => Answ
       for await (const block of blocks) {
         if (isFirst) {
           ledger.mark('firstBlock', deps.nowMs());
+          context.onNotice({ kind: 'opened' });
           firstSampleAtMs = block.capturedAtMs - block.pcm.length / 16;
           isFirst = false;
         }

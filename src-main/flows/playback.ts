@@ -9,6 +9,8 @@ export interface Playback {
   readonly done: Promise<void>;
   /** What has left the speaker by now. */
   heard(): HeardText;
+  /** The word that is leaving the speaker now, or the last one that did. */
+  word(): WordTiming | null;
 }
 
 /**
@@ -51,5 +53,9 @@ export function play(
   return {
     done: run(),
     heard: () => heardText(answer.reply(), words, output.playedSamples(), isComplete),
+    word() {
+      const played = output.playedSamples();
+      return words.findLast((word) => word.startSample <= played) ?? null;
+    },
   };
 }

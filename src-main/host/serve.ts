@@ -81,10 +81,30 @@ export function serveLeaf<L extends LeafName>(
   port.post({ kind: 'ready', generation });
 }
 
-/** The port of a forked Node process. */
-export function forkPort(): ParentPort {
+/** The port this process was started with: a fork's channel, or that of an Electron utility process. */
+export function parentPort(): ParentPort {
   // Ctrl-C reaches the whole process group; the parent decides what ends, and its end is ours (`onClose`).
   process.on('SIGINT', () => {});
+  const electron = (process as { readonly parentPort?: UtilityPort }).parentPort;
+  return electron === undefined ? forkPort() : utilityPort(electron);
+}
+
+/** What Electron puts on `process` in a utility process. */
+interface UtilityPort {
+  postMessage(message: unknown): void;
+  on(event: 'message', listener: (event: { readonly data: unknown }) => void): void;
+}
+
+/** Its end needs no watching: Electron ends its utility processes with the app. */
+function utilityPort(port: UtilityPort): ParentPort {
+  return {
+    post: (frame) => port.postMessage(frame),
+    onFrame: (listener) => port.on('message', ({ data }) => listener(data as DownFrame)),
+    onClose: () => {},
+  };
+}
+
+function forkPort(): ParentPort {
   return {
     post(frame) {
       if (process.connected) process.send?.(frame);

@@ -1,5 +1,5 @@
 /** Entry of the tts leaf's process. */
 import { createTtsHandlers } from '../engine/tts/ttsLeaf.ts';
-import { forkPort, serveLeaf } from '../host/serve.ts';
+import { parentPort, serveLeaf } from '../host/serve.ts';
 
-serveLeaf('tts', createTtsHandlers(), forkPort(), Number(process.argv[2]));
+serveLeaf('tts', createTtsHandlers(), parentPort(), Number(process.argv[2]));

@@ -3,7 +3,7 @@
  * sample, the answer at a clocked speaker. Cold is the first turn after loading; it is kept apart.
  */
 import { readdir } from 'node:fs/promises';
-import { SYSTEM_PROMPT } from '../../src-main/cli/speakingStyle.ts';
+import { SYSTEM_PROMPT } from '../../src-main/flows/speakingStyle.ts';
 import type { Marks } from '../../src-main/contract/domain.ts';
 import { percentile, renderWaterfall, span } from '../../src-main/core/ledger.ts';
 import { openAudioFile } from '../../src-main/devices/files/openAudioFile.ts';

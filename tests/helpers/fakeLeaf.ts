@@ -2,7 +2,7 @@
 
 import { SottoError } from '../../src-main/contract/errors.ts';
 import type { LeafHandlers, TtsLoad } from '../../src-main/contract/leaf.ts';
-import { forkPort, serveLeaf } from '../../src-main/host/serve.ts';
+import { parentPort, serveLeaf } from '../../src-main/host/serve.ts';
 
 const block = (ms: number): void => {
   const untilMs = Date.now() + ms;
@@ -93,4 +93,4 @@ const handlers: LeafHandlers<'tts'> = {
   },
 };
 
-serveLeaf('tts', handlers, forkPort(), Number(process.argv[2]));
+serveLeaf('tts', handlers, parentPort(), Number(process.argv[2]));

@@ -318,7 +318,8 @@ describe('a typed question', () => {
     ]);
     expect(replies).toEqual(['It ', 'It is ', 'It is Rome.']);
     expect(marks.firstAudible).toBeDefined();
-    expect(turn.heard()).toEqual({ heard: 'It is Rome.', unheard: '' });
+    expect(turn.spoken()?.heard).toEqual({ heard: 'It is Rome.', unheard: '' });
+    expect(turn.spoken()?.word?.text).toBe('Rome.');
   });
 });
 
