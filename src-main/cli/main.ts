@@ -1,4 +1,5 @@
 /** The command line: finds the command, runs it, turns every failure into one clear line and a code. */
+import manifest from '../../package.json' with { type: 'json' };
 import { SottoError, toWireError } from '../contract/errors.ts';
 import { nearNames } from '../engine/models/nearNames.ts';
 import { runBench } from './bench.ts';
@@ -20,7 +21,7 @@ const HELP = `Sotto: hold a key and speak. Everything runs on this machine.
   sotto doctor        what is there, what is missing, a self-test of every stage
   sotto bench         measure this machine (from a checkout)
 
-  sotto COMMAND --help says more.
+  sotto COMMAND --help says more; sotto --version tells which Sotto this is.
 
 Exit codes: 0 done · 1 failed · 2 wrong arguments · 130 interrupted
 Environment: SOTTO_HOME (where models lie), SOTTO_MODELS_FROM (a folder to take models from)
@@ -41,6 +42,10 @@ async function run(args: readonly string[], io: Io): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     io.out(HELP);
     return name === undefined ? EXIT.usage : EXIT.ok;
+  }
+  if (name === '--version' || name === '-v' || name === 'version') {
+    io.out(`${manifest.version}\n`);
+    return EXIT.ok;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command !== undefined) return command(rest, io);

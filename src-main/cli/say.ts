@@ -1,14 +1,13 @@
 /** `sotto say`: text to speech, streamed to the speaker or into a WAV file. */
 import type { WordTiming } from '../contract/domain.ts';
 import { SottoError } from '../contract/errors.ts';
-import { encodeWav } from '../core/audio/wav.ts';
-import { joinSamples } from '../core/join.ts';
 import { createClauseSplitter } from '../core/text/clauses.ts';
-import { writeWhole } from '../devices/files/writeWhole.ts';
+import { openWavWriter } from '../devices/files/wavWriter.ts';
 import type { OpenOutput } from '../devices/ports.ts';
 import { numberOption, parse } from './args.ts';
 import { type Engine, startEngine } from './engine.ts';
 import { EXIT, type Io } from './io.ts';
+import { createProgress } from './progress.ts';
 import { openSpeakers } from './speakers.ts';
 import { readStdin } from './stdin.ts';
 
@@ -18,6 +17,9 @@ export const SAY_HELP = `sotto say TEXT | -  [--out FILE.wav] [--voice ID] [--sp
 --words   prints {text, sampleRateHz, words: [{text, start, end, startMs, endMs}]};
           start and end are characters of the text
 `;
+
+/** A longer text takes more than a moment: progress is shown. */
+const LONG_TEXT = 2000;
 
 const OPTIONS = {
   out: { type: 'string', short: 'o' },
@@ -51,8 +53,7 @@ export async function runSay(args: readonly string[], io: Io): Promise<number> {
     const voice = { speed, ...(values.speaker === undefined ? {} : { speaker: values.speaker }) };
     if (values.out === undefined && values.words !== true) await playText(engine, text, voice, io);
     else {
-      const { pcm, words } = await renderText(engine, text, voice, io.signal);
-      if (values.out !== undefined) await writeWhole(values.out, encodeWav(pcm, engine.voiceRateHz));
+      const words = await renderText(engine, text, voice, values.out, io);
       if (values.words === true) io.out(`${JSON.stringify(wordReport(text, words, engine.voiceRateHz))}\n`);
     }
   } finally {
@@ -80,7 +81,7 @@ async function speakText(
   );
   let clauseStart = 0;
   for (const [i, clause] of clauses.entries()) {
-    const deliveries: (Promise<void> | void)[] = [];
+    const deliveries: Promise<void>[] = [];
     const call = engine.leaves.tts.call(
       'speak',
       { text: clause.text, continues: i + 1 < clauses.length, ...voice },
@@ -94,7 +95,10 @@ async function speakText(
             startSample: word.startSample + clauseStart,
             endSample: word.endSample + clauseStart,
           }));
-          deliveries.push(onAudio(pcm, placed));
+          const delivery = Promise.resolve(onAudio(pcm, placed));
+          // A refused write ends the command below, not the process here.
+          delivery.catch(() => {});
+          deliveries.push(delivery);
         },
       },
     );
@@ -120,19 +124,31 @@ async function playText(engine: Engine, text: string, voice: Voice, io: Io): Pro
   }
 }
 
+/** Into a WAV file, when one is named; @returns the words with their characters and samples */
 async function renderText(
   engine: Engine,
   text: string,
   voice: Voice,
-  signal: AbortSignal,
-): Promise<{ pcm: Float32Array; words: WordTiming[] }> {
-  const parts: Float32Array[] = [];
+  out: string | undefined,
+  io: Io,
+): Promise<WordTiming[]> {
+  const file = out === undefined ? null : await openWavWriter(out, engine.voiceRateHz);
+  const progress = createProgress(io, 'Speaking', 'percent');
   const words: WordTiming[] = [];
-  await speakText(engine, text, voice, signal, (pcm, found) => {
-    parts.push(pcm);
-    words.push(...found);
-  });
-  return { pcm: joinSamples(parts), words };
+  try {
+    await speakText(engine, text, voice, io.signal, async (pcm, found) => {
+      words.push(...found);
+      if (text.length > LONG_TEXT) progress.update(found.at(-1)?.end ?? 0, text.length);
+      await file?.write(pcm);
+    });
+    await file?.finish();
+  } catch (error) {
+    await file?.discard();
+    throw error;
+  } finally {
+    progress.finish();
+  }
+  return words;
 }
 
 function wordReport(text: string, words: readonly WordTiming[], sampleRateHz: number): unknown {

@@ -59,6 +59,7 @@ export async function runTranscribe(args: readonly string[], io: Io): Promise<nu
             : await openAudioFile(path, io.signal);
         const { text, segments } = await transcribeAudio(engine.leaves.asr, audio, io.signal);
         for (const warning of audio.warnings()) io.err(`${path}: ${warning}\n`);
+        if (text === '') io.err(`${path}: no speech was heard.\n`);
         const out = formatTranscript(format, { file: path, text, segments });
         if (values.out === undefined) io.out(out);
         else await writeWhole(values.out, out);

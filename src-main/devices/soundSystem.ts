@@ -12,7 +12,8 @@ export function hasSoundSystem(
   env: NodeJS.ProcessEnv = process.env,
 ): boolean {
   if (platform !== 'linux') return true;
-  if (env.PULSE_SERVER !== undefined || env.PIPEWIRE_REMOTE !== undefined) return true;
+  const named = [env.PULSE_SERVER, env.PIPEWIRE_REMOTE].filter((name) => name !== undefined && name !== '');
+  if (named.some((name) => name !== undefined && isThere(name))) return true;
   const runtime = env.XDG_RUNTIME_DIR ?? `/run/user/${process.getuid?.() ?? 0}`;
   const servers = [join(runtime, 'pulse', 'native'), join(runtime, 'pipewire-0')];
   if (servers.some((path) => existsSync(path))) return true;
@@ -21,4 +22,10 @@ export function hasSoundSystem(
   } catch {
     return false;
   }
+}
+
+/** A server named by its socket's path is there when the socket is; any other name may answer. */
+function isThere(server: string): boolean {
+  const path = server.replace(/^(\{[^}]*\})?(unix:)?/, '');
+  return !path.startsWith('/') || existsSync(path);
 }

@@ -3,7 +3,6 @@
  * sample, the answer at a clocked speaker. Cold is the first turn after loading; it is kept apart.
  */
 import { readdir } from 'node:fs/promises';
-import { SYSTEM_PROMPT } from '../../src-main/flows/speakingStyle.ts';
 import type { Marks } from '../../src-main/contract/domain.ts';
 import { percentile, renderWaterfall, span } from '../../src-main/core/ledger.ts';
 import { openAudioFile } from '../../src-main/devices/files/openAudioFile.ts';
@@ -11,6 +10,7 @@ import type { AudioInput } from '../../src-main/devices/ports.ts';
 import { silentOutput } from '../../src-main/devices/silentOutput.ts';
 import { wavInput } from '../../src-main/devices/wavInput.ts';
 import { createConversation, type Turn } from '../../src-main/flows/conversation.ts';
+import { SYSTEM_PROMPT } from '../../src-main/flows/speakingStyle.ts';
 import type { BenchContext } from './context.ts';
 import type { BenchRow } from './rows.ts';
 

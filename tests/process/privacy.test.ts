@@ -29,7 +29,7 @@ function networkSockets(): Set<string> {
 }
 
 /** What the recogniser, the model and the voice do in a turn. */
-async function useEverything({ leaves }: RealEngine): Promise<void> {
+async function exerciseAll({ leaves }: RealEngine): Promise<void> {
   const listen = leaves.asr.call('listen', { mode: 'file' });
   listen.push({ kind: 'audio', pcm: new Float32Array(16_000) });
   listen.push({ kind: 'end' });
@@ -56,7 +56,7 @@ describe.runIf(process.platform === 'linux')('nothing leaves the machine', () =>
           await new Promise((resolve) => setTimeout(resolve, 20));
         }
       })();
-      await useEverything(engine);
+      await exerciseAll(engine);
       // ONNX Runtime's reporter would wake a little later than the work it reports.
       await new Promise((resolve) => setTimeout(resolve, 1500));
       watching = false;

@@ -19,7 +19,7 @@ export interface ClauseSplitter {
   flush(): Clause[];
 }
 
-/** A first clause shorter than this sounds chopped off ("Well,"), measured by ear with Piper. */
+/** A first clause shorter than this ("Well,") would be spoken as if it stood alone. */
 const firstMinChars = 10;
 /** About 12 s of speech: a longer stretch is cut at a space. */
 const maxChars = 200;

@@ -14,15 +14,19 @@ export function editDistance(a: string, b: string): number {
   return row[b.length] as number;
 }
 
+const plain = (name: string): string => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
+
 /** At most three names, nearest first. */
 export function nearNames(wanted: string, names: readonly string[]): string[] {
-  const key = wanted.toLowerCase();
+  const key = plain(wanted);
   const limit = Math.max(2, Math.floor(key.length / 3));
   return names
     .map((name) => {
-      const lower = name.toLowerCase();
-      const distance = key.length >= 3 && lower.includes(key) ? 1 : editDistance(key, lower);
-      return { name, distance };
+      const whole = plain(name);
+      if (key.length >= 3 && whole.includes(key)) return { name, distance: 1 };
+      // A name is often typed without its ending: `qwen3-06b` for `qwen3-0.6b-q8_0`.
+      const head = key.length >= 5 ? editDistance(key, whole.slice(0, key.length)) + 1 : limit + 1;
+      return { name, distance: Math.min(head, editDistance(key, whole)) };
     })
     .filter(({ distance }) => distance <= limit)
     .sort((a, b) => a.distance - b.distance)
