@@ -26,6 +26,12 @@ export type ModelSource =
       readonly paths: { readonly [name: string]: string };
     }
   | {
+      readonly kind: 'web';
+      /** The makers' own server, without a closing slash. */
+      readonly base: string;
+      readonly paths: { readonly [name: string]: string };
+    }
+  | {
       readonly kind: 'pip' | 'npm';
       readonly package: string;
       readonly version: string;

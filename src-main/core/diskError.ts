@@ -2,8 +2,8 @@
 import { SottoError, type Stage } from '../contract/errors.ts';
 
 const FULL = ['ENOSPC', 'EDQUOT'];
-const DENIED = ['EACCES', 'EROFS', 'EPERM'];
-const NO_PLACE = ['ENOENT', 'ENOTDIR', 'EISDIR'];
+const DENIED = ['EACCES', 'EROFS', 'EPERM', 'ENOTDIR'];
+const NO_PLACE = ['ENOENT', 'EISDIR'];
 
 export interface DiskAdvice {
   readonly full: string;

@@ -94,7 +94,7 @@ function buildStep(weights: Weights, shape: DecoderShape): Uint8Array {
       g.input(`cross_${name}_${i}`, 'float', [HEADS, 'F', headSize]);
     }
   }
-  const rotation = rotationTables(g, weights.float('onnx::Expand_248'));
+  const rotation = rotationTables(g, weights.frequencies());
   const gammaOf = (name: string): string => g.constant(name, weights.float(name), [hidden]);
   const addAndNorm = (x: string, residual: string, gamma: string): [string, string] => {
     const out = g.nodes('SkipLayerNormalization', [x, residual, gammaOf(gamma)], 4, EPSILON, MS);

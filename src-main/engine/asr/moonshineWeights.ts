@@ -19,6 +19,8 @@ export interface Weights {
   quantized(name: string): Quantized;
   hasProduct(output: string): boolean;
   productOf(output: string): Quantized;
+  /** Of the rotation that tells positions apart. */
+  frequencies(): Float32Array;
 }
 
 /** The weights of the published graph by the names of what they make. */
@@ -26,6 +28,7 @@ export function collectWeights(file: Uint8Array): Weights {
   const graph = readGraph(file);
   const weights = new Map<string, OrtWeight>();
   const products = new Map<string, string>();
+  let frequencies = '';
   const take = ({ weights: own, nodes }: OrtGraph): void => {
     for (const [name, weight] of own) weights.set(plain(name), weight);
     for (const { op, inputs, outputs, branches } of nodes) {
@@ -33,6 +36,7 @@ export function collectWeights(file: Uint8Array): Weights {
         const made = outputs[0] ?? '';
         products.set(made.replace(/(MatMul|Add)_output_0$/, ''), plain(inputs[1]).replace(/_quantized$/, ''));
       }
+      if (outputs[0] === '/model/decoder/rotary_emb/Expand_output_0') frequencies = inputs[0] ?? '';
       branches.forEach(take);
     }
   };
@@ -50,6 +54,7 @@ export function collectWeights(file: Uint8Array): Weights {
   return {
     float: (name) => floatsOf(find(name, 'float')),
     quantized,
+    frequencies: () => floatsOf(find(frequencies, 'float')),
     hasProduct: (output) => products.has(output),
     productOf(output) {
       const name = products.get(output);

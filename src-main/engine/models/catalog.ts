@@ -22,7 +22,7 @@ export function catalogProblems(catalog: Catalog): string[] {
       if (!(file.sizeBytes > 0)) say(`${file.name} has no size`);
       if (file.sha256 !== undefined && !/^[0-9a-f]{64}$/.test(file.sha256))
         say(`${file.name} has no SHA-256`);
-      const viaRegistry = model.sources.some((source) => source.kind !== 'huggingface');
+      const viaRegistry = model.sources.some((source) => source.kind === 'pip' || source.kind === 'npm');
       if (viaRegistry && file.sha256 === undefined)
         say(`${file.name} comes from a registry and needs a SHA-256`);
       for (const source of model.sources) {

