@@ -72,7 +72,7 @@ export const REQUIREMENTS = [
     reason: 'a GPU in software, for the test of the WebGPU provider',
     present: () => existsSync('/usr/lib/chromium/vk_swiftshader_icd.json') && hasLibrary('libvulkan.so.1'),
     for: ['test'],
-    needed: false,
+    needed: true,
   },
   {
     packages: ['python3-venv'],

@@ -7,9 +7,9 @@
 import { availableParallelism, release } from 'node:os';
 import { join } from 'node:path';
 import type { ProviderChoice } from '../contract/domain.ts';
-import { SottoError } from '../contract/errors.ts';
 import type { LeafName, LoadReport } from '../contract/leaf.ts';
 import type { ProviderVerdict } from '../contract/probe.ts';
+import { planAsr, planChat, planTts } from '../engine/models/loadInputs.ts';
 import { DEMONSTRATION_NOTICE } from '../engine/models/recommend.ts';
 import { type ModelStore, openStore } from '../engine/models/store.ts';
 import { forkSpawner } from '../host/forkSpawner.ts';
@@ -36,39 +36,13 @@ export interface Engine {
   stop(): void;
 }
 
+/** Changes with what the probe measures: earlier verdicts are void then. */
+const PROBE = 'quantised-layer';
+
 /** Folder of the bundled leaf entries: beside the command line's own bundle. */
 export function leafEntries(): string {
   return process.env.SOTTO_LEAVES ?? join(__dirname, '..', 'leaves');
 }
-
-async function idFor(
-  store: ModelStore,
-  role: 'asr' | 'vad' | 'chat' | 'tts',
-  wish: string | undefined,
-): Promise<string> {
-  const id = wish ?? (await store.chosen(role));
-  if (id === null) {
-    throw new SottoError(
-      `There is no model for ${role} on this machine yet. Fetch the default set with \`sotto models pull --default\`.`,
-      {
-        code: 'model-missing',
-        stage: 'models',
-      },
-    );
-  }
-  return id;
-}
-
-const pathEnding = (paths: Readonly<Record<string, string>>, ending: string): string => {
-  const name = Object.keys(paths).find((file) => file.endsWith(ending));
-  if (name === undefined) {
-    throw new SottoError(`The model lacks its ${ending} file. Remove it and fetch it again.`, {
-      code: 'model-corrupt',
-      stage: 'models',
-    });
-  }
-  return paths[name] as string;
-};
 
 /** Starts and loads what the command needs; every failure stops what was started. */
 export async function startEngine(io: Io, options: EngineOptions): Promise<Engine> {
@@ -80,58 +54,33 @@ export async function startEngine(io: Io, options: EngineOptions): Promise<Engin
   let voiceRateHz = 22_050;
   let isDemonstration = false;
 
+  const wishes = (model: string | undefined, where: ProviderChoice = 'auto') => ({
+    model: model ?? null,
+    threads,
+    provider: where,
+  });
+  const { signal } = io;
+
   const loadAsr = async (): Promise<void> => {
-    const [asrId, vadId] = [
-      await idFor(store, 'asr', options.models?.asr),
-      await idFor(store, 'vad', undefined),
-    ];
-    await store.filesOf(asrId);
-    const vad = await store.filesOf(vadId);
-    reports.asr = await leaves.asr.call(
-      'load',
-      {
-        family: 'moonshine',
-        modelDir: store.folder(asrId),
-        vadFile: pathEnding(vad.paths, '.onnx'),
-        threads,
-        provider: 'auto',
-      },
-      { signal: io.signal },
-    ).result;
+    const { input } = await planAsr(store, wishes(options.models?.asr));
+    reports.asr = await leaves.asr.call('load', input, { signal }).result;
   };
   const loadChat = async (): Promise<void> => {
-    const { manifest, paths } = await store.filesOf(await idFor(store, 'chat', options.models?.chat));
+    const { manifest, input } = await planChat(store, {
+      ...wishes(options.models?.chat, provider),
+      ...(options.form === undefined ? {} : { form: options.form }),
+      ...(options.contextTokens === undefined ? {} : { contextTokens: options.contextTokens }),
+    });
     isDemonstration = manifest.demonstration === true;
     const progress = createProgress(io, `Preparing ${manifest.title} for this machine (once)`, 'percent');
+    const onEvent = ({ done }: { readonly done: number }): void => progress.update(done, 1);
     reports.chat = await leaves.chat
-      .call(
-        'load',
-        {
-          modelFile: pathEnding(paths, '.gguf'),
-          compiledDir: store.compiledDir,
-          threads,
-          provider,
-          ...(options.form === undefined ? {} : { form: options.form }),
-          ...(options.contextTokens === undefined ? {} : { contextTokens: options.contextTokens }),
-        },
-        { signal: io.signal, onEvent: ({ done }) => progress.update(done, 1) },
-      )
+      .call('load', input, { signal, onEvent })
       .result.finally(() => progress.finish());
   };
   const loadTts = async (): Promise<void> => {
-    const { paths } = await store.filesOf(await idFor(store, 'tts', options.models?.tts));
-    const report = await leaves.tts.call(
-      'load',
-      {
-        family: 'piper',
-        modelFile: pathEnding(paths, '.onnx'),
-        configFile: pathEnding(paths, '.json'),
-        compiledDir: store.compiledDir,
-        threads,
-        provider: 'auto',
-      },
-      { signal: io.signal },
-    ).result;
+    const { input } = await planTts(store, wishes(options.models?.tts));
+    const report = await leaves.tts.call('load', input, { signal }).result;
     reports.tts = report;
     voiceRateHz = report.rateHz;
   };
@@ -157,7 +106,7 @@ export function providerVerdicts(
   return probeProviders({
     probeEntry: join(leafEntries(), 'probe.cjs'),
     cacheFile: join(store.root, 'providers.json'),
-    cacheKey: `${process.platform}-${process.arch}-${release()}-${process.versions.node}`,
+    cacheKey: `${PROBE}-${process.platform}-${process.arch}-${release()}-${process.versions.node}`,
     ...(signal === undefined ? {} : { signal }),
   });
 }
