@@ -24,6 +24,21 @@ describe('clauses', () => {
     );
   });
 
+  it('ends a long first clause before a joining word, only the first, only when asked to', () => {
+    const text =
+      'Photosynthesis is the process plants use and it needs light. It is the process plants use and needs light.';
+    const clausesOf = (options: { earlyPhrase?: boolean }): string[] => {
+      const splitter = createClauseSplitter(options);
+      return [...splitter.push(text), ...splitter.flush()].map((clause) => clause.text.trim());
+    };
+    expect(clausesOf({})).toEqual([
+      'Photosynthesis is the process plants use',
+      'and it needs light.',
+      'It is the process plants use and needs light.',
+    ]);
+    expect(clausesOf({ earlyPhrase: false })).toHaveLength(2);
+  });
+
   it('gives the first clause at its comma and later ones by sentence', () => {
     expect(
       split(['Well, the river, ', 'as Dr. Smith says, is 3.14 km, e.g. wide. Yes.']).map(({ text }) => text),

@@ -2,7 +2,7 @@
  * Cuts streamed text into clauses that can be spoken as soon as they stand.
  *
  * Without it speech waits for the whole reply, or breaks off in "Dr." and "3.14". The rule: the clauses,
- * joined, are exactly the text; the first goes out at the earliest comma, later ones at sentence ends; a
+ * joined, are exactly the text; the first goes out at the earliest comma or, when that is far, before a joining word, later ones at sentence ends; a
  * mark counts only when what follows it is known. Worst case: text without any mark is cut at a space,
  * and without a space after `maxChars` characters, so memory and latency stay bounded.
  */
@@ -24,13 +24,25 @@ const firstMinChars = 10;
 /** About 12 s of speech: a longer stretch is cut at a space. */
 const maxChars = 200;
 const noSpaceMaxChars = 240;
+/** A first clause this long without a comma ends before the next joining word: about two seconds of speech. */
+const phraseMinChars = 32;
+/** Words that begin a phrase in English; elsewhere a long first clause waits for its mark. */
+const joiner =
+  /^\s(?:and|or|but|that|which|who|because|when|where|while|if|as|than|so|in|on|at|for|with|from|by|into|about)\s/i;
+/** The longest of them with its spaces. */
+const joinerChars = 9;
 
 const abbreviation =
   /(?:^|[\s("'])(?:\p{L}|dr|mr|mrs|ms|prof|st|jr|sr|vs|etc|no|fig|approx|inc|ltd|co|e\.g|i\.e|z\.b|d\.h|u\.a|o\.ä|bzw|ca|nr|str|usw|hr|fr|(?:\p{L}\.)+\p{L})$/iu;
 const closers = /["'”’»)\]}*_`]/;
 
+export interface ClauseOptions {
+  /** A long first clause ends before a joining word, so that it is heard sooner. Default true. */
+  readonly earlyPhrase?: boolean;
+}
+
 /** A splitter for one reply. */
-export function createClauseSplitter(): ClauseSplitter {
+export function createClauseSplitter({ earlyPhrase = true }: ClauseOptions = {}): ClauseSplitter {
   let rest = '';
   let offset = 0;
   let first = true;
@@ -47,13 +59,15 @@ export function createClauseSplitter(): ClauseSplitter {
     push(text) {
       rest += text;
       const out: Clause[] = [];
-      for (let cut = findCut(rest, first); cut > 0; cut = findCut(rest, first)) out.push(take(cut));
+      for (let cut = findCut(rest, first, earlyPhrase); cut > 0; cut = findCut(rest, first, earlyPhrase))
+        out.push(take(cut));
       return out;
     },
     flush() {
       const out: Clause[] = [];
       // What follows the last mark is now known: nothing.
-      for (let cut = findCut(rest, first); cut > 0; cut = findCut(rest, first)) out.push(take(cut));
+      for (let cut = findCut(rest, first, earlyPhrase); cut > 0; cut = findCut(rest, first, earlyPhrase))
+        out.push(take(cut));
       if (rest.length > 0) out.push(take(rest.length));
       return out;
     },
@@ -61,9 +75,11 @@ export function createClauseSplitter(): ClauseSplitter {
 }
 
 /** Length of the first clause of `text` if it stands already, else 0. Looks at no more than the bound. */
-function findCut(text: string, first: boolean): number {
+function findCut(text: string, first: boolean, earlyPhrase: boolean): number {
   const bound = Math.min(text.length, noSpaceMaxChars);
   for (let i = 0; i < bound; i++) {
+    if (first && earlyPhrase && i >= phraseMinChars && joiner.test(text.slice(i, i + joinerChars)))
+      return i + 1;
     const kind = markAt(text, i);
     if (kind === 'none') continue;
     const end = afterMark(text, i + 1);

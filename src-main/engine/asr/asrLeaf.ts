@@ -9,6 +9,7 @@ import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SottoError } from '../../contract/errors.ts';
 import type { AsrLoad, LeafHandlers, LoadReport } from '../../contract/leaf.ts';
+import { collectGarbage } from '../runtime/collectGarbage.ts';
 import { listenFile } from './listenFile.ts';
 import { listenHold } from './listenHold.ts';
 import { asrRateHz, Moonshine } from './moonshine.ts';
@@ -116,7 +117,8 @@ async function warmUp({ model, vad }: Loaded, signal: AbortSignal): Promise<void
   }
 }
 
-function report(loadMs: number, warmMs: number): LoadReport {
+async function report(loadMs: number, warmMs: number): Promise<LoadReport> {
+  await collectGarbage();
   return {
     loadMs,
     warmMs,

@@ -1,6 +1,7 @@
 /** The chat leaf: one model, one conversation cache, one request at a time. */
 import { SottoError } from '../../contract/errors.ts';
 import type { ChatLoad, ChatLoadEvent, LeafHandlers, LoadReport } from '../../contract/leaf.ts';
+import { collectGarbage } from '../runtime/collectGarbage.ts';
 import { resolveProvider } from '../runtime/providerChoice.ts';
 import { type CausalLm, openCausalLm } from './causalLm.ts';
 import { type ChatSession, createChatSession } from './chatSession.ts';
@@ -58,6 +59,7 @@ export function createChatHandlers(): LeafHandlers<'chat'> {
     );
     await opened.evaluate([0], signal);
     opened.cache.truncate(0);
+    await collectGarbage();
     return {
       loadMs: loadedMs - startedMs,
       warmMs: performance.now() - loadedMs,

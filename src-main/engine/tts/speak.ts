@@ -29,6 +29,8 @@ const keptLeadMs = 10;
 /** Pauses as read speech has them after a sentence, and after a clause. */
 const sentencePauseMs = 350;
 const clausePauseMs = 120;
+/** Between two phrases of a clause: a breath, no more. */
+const phrasePauseMs = 30;
 
 /** A word in samples before stretching. */
 interface PlainWord extends Omit<WordTiming, 'startSample' | 'endSample'> {
@@ -52,13 +54,14 @@ export async function speak(
   const speaker = speakerIndex(loaded.config, input.speaker);
   const text = speakable(input.text, loaded.config.espeakVoice);
   const out = new Output(loaded.config.rateHz, speed, emit);
-  const splitter = createClauseSplitter();
+  // Who streams a reply has cut its first clause already; what comes here whole is spoken in whole clauses.
+  const splitter = createClauseSplitter({ earlyPhrase: false });
   const clauses = [...splitter.push(text.text), ...splitter.flush()];
   const last = clauses.findLastIndex((clause) => /[\p{L}\p{N}]/u.test(clause.text));
   for (const [i, clause] of clauses.entries()) {
     signal.throwIfAborted();
-    const ends = /[.!?。！？…]["'”’»)\s]*$/.test(clause.text) && !(i === last && input.continues === true);
-    await speakClause(loaded, text, clause, speaker, ends ? sentencePauseMs : clausePauseMs, out, signal);
+    const pauseMs = pauseAfter(clause.text, i === last, input.continues === true);
+    await speakClause(loaded, text, clause, speaker, pauseMs, out, signal);
     // Lets a cancel message in between clauses.
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -104,6 +107,14 @@ async function speakClause(
     signal.throwIfAborted();
   }
   out.end(Math.round((pauseMs * config.rateHz) / 1000));
+}
+
+/** The pause a clause's closing mark asks for; a reply that goes on breathes only as between clauses. */
+function pauseAfter(text: string, isLast: boolean, continues: boolean): number {
+  const isSentence = /[.!?。！？…]["'”’»)\s]*$/.test(text);
+  if (isSentence && !(isLast && continues)) return sentencePauseMs;
+  const isMarked = isSentence || /[,;:—–،؛，、；：]["'”’»)\s]*$/.test(text);
+  return isMarked || !continues ? clausePauseMs : phrasePauseMs;
 }
 
 /** Trims, pauses, stretches and counts. */

@@ -7,6 +7,7 @@
 import { readFile } from 'node:fs/promises';
 import { SottoError } from '../../contract/errors.ts';
 import type { LeafHandlers, TtsLoad } from '../../contract/leaf.ts';
+import { collectGarbage } from '../runtime/collectGarbage.ts';
 import { openEspeak } from './espeak.ts';
 import { createPhonemizer } from './phonemes.ts';
 import { PiperVoice } from './piper.ts';
@@ -33,6 +34,7 @@ export function createTtsHandlers(): LeafHandlers<'tts'> {
       const before = loaded;
       loaded = next;
       await before?.voice.close();
+      await collectGarbage();
       return {
         loadMs: openedMs - startedMs,
         warmMs: performance.now() - openedMs,
