@@ -6,7 +6,7 @@
  * that best continues what was last put out, so whole pitch periods are left out or repeated. Worst case:
  * at 6x some plosives fall between two frames.
  */
-/** Half a window; 10 ms holds one period of a 100 Hz voice (measured 2026-11: 8 and 15 ms sound rougher). */
+/** Half a window; 10 ms holds one period of a 100 Hz voice. */
 const hopSeconds = 0.01;
 /** Search to either side; together one period of the lowest voice, 67 Hz. */
 const searchSeconds = 0.0075;

@@ -15,7 +15,7 @@ import { type CutVoice, cutVoice } from './piperGraph.ts';
 /** Frames the decoder sees to either side: 11 (medium) and 13 (high), computed from kernels and dilations. */
 export const viewFrames = 16;
 export const firstChunkFrames = 24;
-/** About 50 ms of computing a run on two cores. */
+/** 1.5 s of sound; about 70 ms of computing a run on two cores (2026-11-23). */
 const maxChunkFrames = 128;
 
 export interface Utterance {
