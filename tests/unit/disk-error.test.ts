@@ -6,8 +6,8 @@ const refused = (code: string): Error => Object.assign(new Error(`${code}: refus
 
 describe('a refused write', () => {
   it.each(['ENOSPC', 'EDQUOT'])('%s is a full disk', (code) => {
-    const error = diskError(refused(code), '/home/me/x', 'models', OWN_FOLDER);
-    expect(error).toMatchObject({ code: 'disk-full', message: expect.stringContaining('/home/me/x') });
+    const error = diskError(refused(code), '/data/x', 'models', OWN_FOLDER);
+    expect(error).toMatchObject({ code: 'disk-full', message: expect.stringContaining('/data/x') });
   });
   it.each(['EACCES', 'EROFS', 'EPERM', 'ENOTDIR'])('%s is a place that cannot be written to', (code) => {
     expect(diskError(refused(code), '/x', 'models', OWN_FOLDER)).toMatchObject({
