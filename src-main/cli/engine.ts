@@ -7,14 +7,15 @@
 import { availableParallelism, release } from 'node:os';
 import { join } from 'node:path';
 import type { ProviderChoice } from '../contract/domain.ts';
-import type { LeafName, LoadReport } from '../contract/leaf.ts';
+import type { CallOptions, ChatEvent, LeafName, LoadReport } from '../contract/leaf.ts';
 import type { ProviderVerdict } from '../contract/probe.ts';
 import { planAsr, planChat, planTts } from '../engine/models/loadInputs.ts';
 import { DEMONSTRATION_NOTICE } from '../engine/models/recommend.ts';
 import { type ModelStore, openStore } from '../engine/models/store.ts';
 import { forkSpawner } from '../host/forkSpawner.ts';
+import type { LeafHost } from '../host/leafHost.ts';
 import { createLeaves, type Leaves, threadsPerLeaf } from '../host/leaves.ts';
-import { chooseProvider, probeProviders } from '../host/providers.ts';
+import { chooseProvider, probeProviders, refuseProvider } from '../host/providers.ts';
 import type { Io } from './io.ts';
 import { createProgress } from './progress.ts';
 
@@ -47,7 +48,14 @@ export function leafEntries(): string {
 /** Starts and loads what the command needs; every failure stops what was started. */
 export async function startEngine(io: Io, options: EngineOptions): Promise<Engine> {
   const store = openStore();
-  const leaves = createLeaves(forkSpawner({ entriesDir: leafEntries() }));
+  const started = createLeaves(forkSpawner({ entriesDir: leafEntries() }));
+  const leaves = {
+    ...started,
+    chat: tellFallback(started.chat, ({ provider: failed, reason }) => {
+      io.err(`${failed} failed in the middle of the work; the processor took over. Sotto stays with it.\n`);
+      void refuseProvider(failed, reason, verdictCache(store));
+    }),
+  };
   const threads = options.threads ?? threadsPerLeaf(availableParallelism());
   const provider = await pickProvider(store, options.provider ?? 'auto');
   const reports: Partial<Record<LeafName, LoadReport>> = {};
@@ -98,6 +106,29 @@ export async function startEngine(io: Io, options: EngineOptions): Promise<Engin
   return { leaves, reports, voiceRateHz, isDemonstration, stop: () => leaves.stop() };
 }
 
+type Fallback = Extract<ChatEvent, { readonly kind: 'fellBack' }>;
+
+/** The same leaf; that its provider failed is told here, for whoever asked for words cannot do anything about it. */
+function tellFallback(chat: LeafHost<'chat'>, onFallback: (event: Fallback) => void): LeafHost<'chat'> {
+  type Options = CallOptions<{ readonly kind: string }>;
+  const call = (method: never, input: never, options: Options = {}): unknown =>
+    chat.call(method, input, {
+      ...options,
+      onEvent: (event: { readonly kind: string }) => {
+        if (event.kind === 'fellBack') onFallback(event as Fallback);
+        options.onEvent?.(event);
+      },
+    } as never);
+  return { ...chat, call: call as LeafHost<'chat'>['call'] };
+}
+
+function verdictCache(store: ModelStore): { readonly cacheFile: string; readonly cacheKey: string } {
+  return {
+    cacheFile: join(store.root, 'providers.json'),
+    cacheKey: `${PROBE}-${process.platform}-${process.arch}-${release()}-${process.versions.node}`,
+  };
+}
+
 /** What the probes of this machine said; probing takes seconds and is kept until drivers or runtime change. */
 export function providerVerdicts(
   store: ModelStore,
@@ -105,8 +136,7 @@ export function providerVerdicts(
 ): Promise<readonly ProviderVerdict[]> {
   return probeProviders({
     probeEntry: join(leafEntries(), 'probe.cjs'),
-    cacheFile: join(store.root, 'providers.json'),
-    cacheKey: `${PROBE}-${process.platform}-${process.arch}-${release()}-${process.versions.node}`,
+    ...verdictCache(store),
     ...(signal === undefined ? {} : { signal }),
   });
 }

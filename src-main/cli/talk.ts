@@ -202,6 +202,7 @@ async function fromMicrophone(engine: Engine, options: Options, values: Values, 
       const done = (pressed: boolean) => (): void => {
         keys.off('line', onLine);
         keys.off('close', onClose);
+        io.signal.removeEventListener('abort', onClose);
         resolve(pressed);
       };
       const onLine = done(true);

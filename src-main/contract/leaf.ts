@@ -147,7 +147,9 @@ export type ChatEvent =
       readonly ms: number;
     }
   /** Text of one or more tokens; never a broken character, never part of a stop string. */
-  | { readonly kind: 'text'; readonly text: string };
+  | { readonly kind: 'text'; readonly text: string }
+  /** The provider failed in this answer or in its preparation; the CPU took over and goes on. */
+  | { readonly kind: 'fellBack'; readonly provider: Provider; readonly reason: string };
 
 export interface ChatResult {
   readonly text: string;

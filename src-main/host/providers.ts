@@ -102,6 +102,17 @@ async function readKept(file: string, key: string): Promise<readonly ProviderVer
   }
 }
 
+type Cache = Pick<ProbeOptions, 'cacheFile' | 'cacheKey'>;
+
+/** A read-only home costs a probe at every start, nothing more. */
+async function keep({ cacheFile, cacheKey }: Cache, verdicts: readonly ProviderVerdict[]): Promise<void> {
+  const partFile = `${cacheFile}.${process.pid}.part`;
+  await mkdir(dirname(cacheFile), { recursive: true })
+    .then(() => writeFile(partFile, JSON.stringify({ key: cacheKey, verdicts } satisfies Kept)))
+    .then(() => rename(partFile, cacheFile))
+    .catch(() => {});
+}
+
 /** Verdicts of all providers of this platform, best first; from the cache where its key is the same. */
 export async function probeProviders(options: ProbeOptions): Promise<readonly ProviderVerdict[]> {
   const kept = await readKept(options.cacheFile, options.cacheKey);
@@ -111,13 +122,19 @@ export async function probeProviders(options: ProbeOptions): Promise<readonly Pr
     // One at a time: probes that share the cores would spoil each other's times.
     if (provider !== 'cpu') verdicts.push(await probeProvider(provider, options));
   }
-  const partFile = `${options.cacheFile}.${process.pid}.part`;
-  // A read-only home costs a probe at every start, nothing more.
-  await mkdir(dirname(options.cacheFile), { recursive: true })
-    .then(() => writeFile(partFile, JSON.stringify({ key: options.cacheKey, verdicts } satisfies Kept)))
-    .then(() => rename(partFile, options.cacheFile))
-    .catch(() => {});
+  await keep(options, verdicts);
   return verdicts;
+}
+
+/**
+ * Keeps in mind that a provider failed at work after it had passed its probe, so that no later start uses it
+ * before drivers or runtime change. A cache that cannot be written only means that it is tried again.
+ */
+export async function refuseProvider(provider: Provider, reason: string, kept: Cache): Promise<void> {
+  const verdicts = await readKept(kept.cacheFile, kept.cacheKey);
+  if (verdicts === null) return;
+  const others = verdicts.filter((verdict) => verdict.provider !== provider);
+  await keep(kept, [...others, { provider, usable: false, reason: `${provider} failed at work: ${reason}` }]);
 }
 
 export interface ChosenProvider {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChatMessage } from '../../src-main/contract/domain.ts';
 import { openCausalLm } from '../../src-main/engine/chat/causalLm.ts';
+import { createChatHandlers } from '../../src-main/engine/chat/chatLeaf.ts';
 import { createTokenizer } from '../../src-main/engine/chat/tokenizer/tokenizer.ts';
 import { type Chat, loadChat, SMOLLM2, temporaryFolder } from '../helpers/chat.ts';
 
@@ -171,6 +172,30 @@ describe('the cache', () => {
     await expect(narrow.generate({ messages: [user(sentence.repeat(30))] })).rejects.toMatchObject({
       code: 'context-overflow',
     });
+  });
+});
+
+describe('a provider that cannot be opened', () => {
+  it('is replaced by the CPU, which says why, and the compiled graph stays', async () => {
+    const before = readdirSync(compiledDir);
+    const handlers = createChatHandlers();
+    const context = { signal: new AbortController().signal, emit: () => {} };
+    async function* pushes(): AsyncGenerator<never> {
+      // Chat takes no pushes.
+    }
+    // Its library is not in the package, on a machine with such a card neither.
+    const report = await handlers.load(
+      { modelFile: SMOLLM2, compiledDir, threads: 2, provider: 'cuda' },
+      { ...context, pushes: pushes() },
+    );
+    expect(report.provider).toBe('cpu');
+    expect(report.providerReason).toContain('cuda failed when tried');
+    const { text } = await handlers.generate(
+      { messages: [user('What is the capital of France?')], sampling: greedy, maxTokens: 12 },
+      { ...context, pushes: pushes() },
+    );
+    expect(text).toContain('Paris');
+    expect(readdirSync(compiledDir)).toEqual(before);
   });
 });
 

@@ -2,7 +2,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chooseProvider, probeProvider, probeProviders } from '../../src-main/host/providers.ts';
+import {
+  chooseProvider,
+  probeProvider,
+  probeProviders,
+  refuseProvider,
+} from '../../src-main/host/providers.ts';
 
 /** Chromium's software GPU, which set-up installs for the tests. */
 const SOFTWARE_GPU = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -86,6 +91,21 @@ describe('a provider is tried in a throw-away process', () => {
     await writeFile(options(good).cacheFile, '{"key":');
     expect((await probeProviders(options(good)))[0]?.usable).toBe(true);
     expect(JSON.parse(await readFile(options(good).cacheFile, 'utf8'))).toMatchObject({ key: 'k' });
+  });
+
+  it('that failed at work is refused from then on, and only it', async () => {
+    const good = await entry('good2', send(WORKING));
+    const kept = options(good, 'at work');
+    const [passed] = await probeProviders(kept);
+    expect(passed).toMatchObject({ provider: 'cuda', usable: true });
+    await refuseProvider('cuda', 'device lost', kept);
+    const after = await probeProviders(kept);
+    expect(after.find(({ provider }) => provider === 'cuda')).toEqual({
+      provider: 'cuda',
+      usable: false,
+      reason: 'cuda failed at work: device lost',
+    });
+    expect(chooseProvider('cuda', after).provider).toBe('cpu');
   });
 
   it('can be aborted', async () => {

@@ -29,6 +29,8 @@ export interface CausalLmOptions {
   /** Capped by what the model was trained for. */
   readonly contextTokens: number;
   readonly onProgress?: (done: number) => void;
+  /** Told once when `provider` failed in a run and the CPU took over. */
+  readonly onFallback?: (reason: string) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -63,19 +65,29 @@ export async function openCausalLm(options: CausalLmOptions): Promise<CausalLm> 
   }
 }
 
-/** A compiled graph that cannot be read (a disk error, a full disk long ago) is compiled again, once. */
+/**
+ * A compiled graph that cannot be read (a disk error, a full disk long ago) is compiled again, once; a provider
+ * that cannot open it is replaced by the CPU.
+ */
 async function openCompiled(
   file: ModelFile,
   spec: ArchitectureSpec,
   options: CausalLmOptions,
 ): Promise<Session> {
-  const { threads, provider } = options;
+  const { threads, provider, onFallback } = options;
+  const how = { threads, provider, ...(onFallback === undefined ? {} : { onFallback }) };
   const graph = await compiledGraph(file, spec, options);
   try {
-    return await openSession(graph, { threads, provider });
-  } catch {
+    return await openSession(graph, how);
+  } catch (error) {
+    const isProviders =
+      error instanceof SottoError && ['provider-failed', 'out-of-memory'].includes(error.code);
+    if (provider !== 'cpu' && isProviders) {
+      onFallback?.(error.message);
+      return openSession(graph, { threads, provider: 'cpu' });
+    }
     await discardCompiled(graph);
-    return openSession(await compiledGraph(file, spec, options), { threads, provider });
+    return openSession(await compiledGraph(file, spec, options), how);
   }
 }
 

@@ -1,12 +1,14 @@
 /** The chat leaf: one model, one conversation cache, one request at a time. */
 import { SottoError } from '../../contract/errors.ts';
-import type { ChatLoad, ChatLoadEvent, LeafHandlers, LoadReport } from '../../contract/leaf.ts';
+import type { ChatEvent, ChatLoad, ChatLoadEvent, LeafHandlers, LoadReport } from '../../contract/leaf.ts';
 import { collectGarbage } from '../runtime/collectGarbage.ts';
 import { resolveProvider } from '../runtime/providerChoice.ts';
 import { type CausalLm, openCausalLm } from './causalLm.ts';
 import { type ChatSession, createChatSession } from './chatSession.ts';
 
 const DEFAULT_CONTEXT_TOKENS = 4096;
+
+type Fallback = Extract<ChatEvent, { readonly kind: 'fellBack' }>;
 
 export function createChatHandlers(): LeafHandlers<'chat'> {
   let lm: CausalLm | null = null;
@@ -29,6 +31,14 @@ export function createChatHandlers(): LeafHandlers<'chat'> {
     return session;
   };
 
+  /** That the provider failed, until it was told. */
+  let fellBack: Fallback | null = null;
+  const takeFallback = (): Fallback | null => {
+    const taken = fellBack;
+    fellBack = null;
+    return taken;
+  };
+
   const load = async (
     input: ChatLoad,
     emit: (event: ChatLoadEvent) => void,
@@ -36,6 +46,7 @@ export function createChatHandlers(): LeafHandlers<'chat'> {
   ): Promise<LoadReport> => {
     const startedMs = performance.now();
     const choice = resolveProvider(input.provider);
+    fellBack = null;
     await lm?.dispose();
     lm = null;
     session = null;
@@ -45,6 +56,9 @@ export function createChatHandlers(): LeafHandlers<'chat'> {
       form: input.form ?? 'fast',
       threads: input.threads,
       provider: choice.provider,
+      onFallback: (reason) => {
+        fellBack = { kind: 'fellBack', provider: choice.provider, reason };
+      },
       contextTokens: input.contextTokens ?? DEFAULT_CONTEXT_TOKENS,
       onProgress: (done) => emit({ kind: 'compiling', done }),
       signal,
@@ -60,11 +74,13 @@ export function createChatHandlers(): LeafHandlers<'chat'> {
     await opened.evaluate([0], signal);
     opened.cache.truncate(0);
     await collectGarbage();
+    const failed = takeFallback();
     return {
       loadMs: loadedMs - startedMs,
       warmMs: performance.now() - loadedMs,
-      provider: choice.provider,
-      providerReason: choice.reason,
+      provider: failed === null ? choice.provider : 'cpu',
+      providerReason:
+        failed === null ? choice.reason : `${failed.provider} failed when tried: ${failed.reason}`,
       residentBytes: process.memoryUsage.rss(),
     };
   };
@@ -75,6 +91,12 @@ export function createChatHandlers(): LeafHandlers<'chat'> {
       inTurn(signal, async () => ({
         cachedTokens: await loaded().prefill(input.messages, input.openUserText, signal),
       })),
-    generate: (input, { emit, signal }) => inTurn(signal, () => loaded().generate(input, emit, signal)),
+    generate: (input, { emit, signal }) =>
+      inTurn(signal, async () => {
+        const result = await loaded().generate(input, emit, signal);
+        const failed = takeFallback();
+        if (failed !== null) emit(failed);
+        return result;
+      }),
   };
 }

@@ -28,11 +28,16 @@ const KINDS: readonly (readonly [pattern: RegExp, code: ErrorCode, message: stri
   ],
 ];
 
+/** A provider's own library or device is not there: "failed to load" then says nothing of the model. */
+const PROVIDER_MISSING =
+  /ExecutionProvider_|shared library|backend not found|webgpu_context|no available backend/i;
+
 /** Turns what a session's create or run threw into a `SottoError`; one that is already coded is kept. */
 export function ortError(error: unknown, provider: Provider): SottoError {
   if (error instanceof SottoError) return error;
   const text = textOf(error);
-  for (const [pattern, code, message] of KINDS) {
+  const isProviders = provider !== 'cpu' && PROVIDER_MISSING.test(text);
+  for (const [pattern, code, message] of isProviders ? [] : KINDS) {
     if (pattern.test(text)) return new SottoError(message, { code, stage: 'models', cause: error });
   }
   if (provider !== 'cpu') {
